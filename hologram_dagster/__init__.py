@@ -1,0 +1,1 @@
+"""Hologram's release gate as one Dagster project. See `docs/architecture.md`."""

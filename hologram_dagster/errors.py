@@ -1,0 +1,30 @@
+"""The errors a user can cause, and how the command line answers them.
+
+Everything raised for a user's mistake or a broken environment derives from
+`HologramError`; its text names the file, line or variable and what to do, and is
+shown without a traceback. Any other exception is a bug of ours.
+"""
+
+
+class HologramError(Exception):
+    """What the user or the environment got wrong, and the remedy, in one or two sentences."""
+
+
+class SettingsError(HologramError):
+    """A setting (environment variable or `hologram.toml` key) is malformed."""
+
+
+class FormatError(HologramError):
+    """A file is not in the form it should have; the text names file and line."""
+
+
+class ServiceError(HologramError):
+    """A service (IPFS node, registry) is unreachable, refused, or answered wrongly."""
+
+
+class ServiceTimeoutError(ServiceError):
+    """A service gave no answer within the time allowed."""
+
+
+class TamperedError(HologramError):
+    """A record, link or signature is not what was written."""

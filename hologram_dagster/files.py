@@ -1,0 +1,109 @@
+"""Writing files so that a reader, a crash or a full disk never meets half of one.
+
+What belongs here: whole-file replacement, exclusive creation and appending of lines.
+What does not: formats (each is with its domain).
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from hologram_dagster.errors import HologramError
+
+
+def _explain(path: Path, error: OSError) -> HologramError:
+    return HologramError(f"cannot write {path}: {error.strerror or error}. Free space or fix its permissions.")
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write_beside(path: Path, data: bytes, mode: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    beside = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    return beside
+
+
+def write_whole(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:
+    """Replace `path` by `data`, whole or not at all (write beside, fsync, rename).
+
+    Raises:
+        HologramError: the file cannot be written; the old one is untouched.
+    """
+    try:
+        beside = _write_beside(path, data.encode() if isinstance(data, str) else data, mode)
+        try:
+            beside.replace(path)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise _explain(path, error) from error
+
+
+def create_whole(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:
+    """Create `path` with `data`, whole or not at all; an existing file is never replaced.
+
+    Raises:
+        FileExistsError: there is one already.
+        HologramError: the file cannot be written.
+    """
+    try:
+        beside = _write_beside(path, data.encode() if isinstance(data, str) else data, mode)
+        try:
+            os.link(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise _explain(path, error) from error
+
+
+def append_lines(path: Path, lines: Iterable[str]) -> None:
+    """Append whole lines to `path` in one write, and sync it.
+
+    A torn last line left by a crash is closed with a line feed first, so that it
+    cannot swallow the new one.
+
+    Raises:
+        HologramError: the file cannot be written; what was there is untouched.
+    """
+    data = "".join(f"{line}\n" for line in lines).encode()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab+") as stream:
+            start = stream.seek(0, os.SEEK_END)
+            if start:
+                stream.seek(start - 1)
+                if stream.read(1) != b"\n":
+                    data = b"\n" + data
+            try:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            except OSError:
+                with suppress(OSError):
+                    stream.truncate(start)
+                raise
+    except OSError as error:
+        raise _explain(path, error) from error

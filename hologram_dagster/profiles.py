@@ -1,0 +1,200 @@
+"""The ops toggles and the table of required evidence: the one place both are stated.
+
+Tags, jobs and the verdict all read `PROFILES` and `EVIDENCE`. Numbers: contract
+section 2.7; the table: design, *Profiles*. A kind joins the table when it is built.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from hologram_dagster.errors import SettingsError
+from hologram_dagster.settings import Settings
+
+
+class ProfileName(StrEnum):
+    """When a gate runs: on a pull request, on main, at night, or at a developer's wish."""
+
+    PR = "pr"
+    MAIN = "main"
+    NIGHTLY = "nightly"
+    DEV = "dev"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A measured operation: its evidence kind, CSV names (contract 2.1) and budget variable."""
+
+    name: str
+    kind: str
+    suite: str
+    budget_variable: str
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    operation.name: operation
+    for operation in (
+        Operation("verify", "perf_verify", "core", "SLO_VERIFY_P95_MS"),
+        Operation("encode", "perf_encode", "core", "SLO_ENCODE_P95_MS"),
+        Operation("gql", "perf_gql", "graphql", "SLO_GQL_P95_MS"),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Budgets (p95, ms, keyed by operation name), sample sizes and limits of one profile.
+
+    `best_effort` names the steps whose failure is shown but does not fail the gate.
+    """
+
+    name: ProfileName
+    budgets_ms: Mapping[str, float]
+    gql_samples: int
+    gql_warmup: int
+    enc_mb: int
+    description: str
+    deadline_s: int
+    best_effort: frozenset[str] = field(default_factory=frozenset)
+    clean_tree: bool = False
+
+
+PROFILES: Mapping[ProfileName, Profile] = {
+    ProfileName.PR: Profile(
+        name=ProfileName.PR,
+        budgets_ms={"verify": 15, "encode": 150, "gql": 150},
+        gql_samples=20,
+        gql_warmup=3,
+        enc_mb=1,
+        description="fast tests, lenient budgets",
+        deadline_s=600,
+        best_effort=frozenset({"uninstall"}),
+    ),
+    ProfileName.MAIN: Profile(
+        name=ProfileName.MAIN,
+        budgets_ms={"verify": 8, "encode": 80, "gql": 80},
+        gql_samples=100,
+        gql_warmup=10,
+        enc_mb=4,
+        description="full tests, strict budgets",
+        deadline_s=1200,
+        clean_tree=True,
+    ),
+    ProfileName.NIGHTLY: Profile(
+        name=ProfileName.NIGHTLY,
+        budgets_ms={"verify": 10, "encode": 100, "gql": 100},
+        gql_samples=100,
+        gql_warmup=10,
+        enc_mb=4,
+        description="full tests, standard budgets",
+        deadline_s=2400,
+        clean_tree=True,
+    ),
+    ProfileName.DEV: Profile(
+        name=ProfileName.DEV,
+        budgets_ms={"verify": 50, "encode": 500, "gql": 500},
+        gql_samples=5,
+        gql_warmup=1,
+        enc_mb=1,
+        description="relaxed for debugging",
+        deadline_s=300,
+        best_effort=frozenset({"uninstall"}),
+    ),
+}
+
+_ALL = frozenset(ProfileName)
+_STRICT = frozenset({ProfileName.MAIN, ProfileName.NIGHTLY})
+
+# Evidence kind (= asset name) -> the profiles that require it.
+EVIDENCE: Mapping[str, frozenset[ProfileName]] = {
+    "perf_verify": _ALL,
+    "perf_encode": _ALL,
+    "perf_gql": _ALL,
+    "e2e_publish": _ALL,
+    "e2e_install": _ALL,
+    "e2e_use": _ALL,
+    "e2e_strict": _STRICT,
+}
+
+
+def required_kinds(profile: ProfileName) -> tuple[str, ...]:
+    """The evidence kinds `profile` requires, in the order of the table."""
+    return tuple(kind for kind, profiles in EVIDENCE.items() if profile in profiles)
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A figure the environment changed: the variable, the profile's own value, the one in force."""
+
+    variable: str
+    profile_value: float
+    value: float
+    looser: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A profile as this run applies it: the profile's figures with the environment's overrides."""
+
+    profile: Profile
+    budgets_ms: Mapping[str, float]
+    gql_samples: int
+    gql_warmup: int
+    enc_mb: int
+    overrides: tuple[Override, ...]
+
+
+def choose_profile(*, tag: str | None, config: str | None, settings: Settings) -> Profile:
+    """The profile of a run: run tag, then config, then `HOLOGRAM_PROFILE`, else dev.
+
+    Raises:
+        SettingsError: an unknown name, or none given although `CI` is set.
+    """
+    name = tag or config or settings.profile
+    if name is None:
+        if settings.ci:
+            raise SettingsError(
+                "CI is set but no profile is given: set HOLOGRAM_PROFILE or pass --profile "
+                f"({', '.join(ProfileName)})."
+            )
+        name = ProfileName.DEV
+    try:
+        return PROFILES[ProfileName(name)]
+    except ValueError:
+        raise SettingsError(f"unknown profile {name!r}: use one of {', '.join(ProfileName)}.") from None
+
+
+def apply_overrides(profile: Profile, settings: Settings) -> Plan:
+    """`profile` with the variables of contract 2.8 laid over it, each override recorded."""
+    overrides: list[Override] = []
+
+    def override(variable: str, own: float, value: float | None, *, looser: bool) -> float:
+        if value is None or value == own:
+            return own
+        overrides.append(Override(variable, own, value, looser))
+        return value
+
+    given = {
+        "verify": settings.slo_verify_p95_ms,
+        "encode": settings.slo_encode_p95_ms,
+        "gql": settings.slo_gql_p95_ms,
+    }
+    budgets = {
+        name: override(
+            OPERATIONS[name].budget_variable, own, given[name], looser=(given[name] or 0) > own
+        )
+        for name, own in profile.budgets_ms.items()
+    }
+
+    def size(variable: str, own: int, value: int | None) -> int:
+        # Fewer samples and a smaller payload make a budget easier to meet.
+        return int(override(variable, own, value, looser=value is not None and value < own))
+
+    return Plan(
+        profile=profile,
+        budgets_ms=budgets,
+        gql_samples=size("GQL_SAMPLES", profile.gql_samples, settings.gql_samples),
+        gql_warmup=size("GQL_WARMUP", profile.gql_warmup, settings.gql_warmup),
+        enc_mb=size("ENC_MB", profile.enc_mb, settings.enc_mb),
+        overrides=tuple(overrides),
+    )
