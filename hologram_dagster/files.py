@@ -14,7 +14,8 @@ from hologram_dagster.errors import HologramError
 
 
 def _explain(path: Path, error: OSError) -> HologramError:
-    return HologramError(f"cannot write {path}: {error.strerror or error}. Free space or fix its permissions.")
+    cause = error.strerror or str(error)
+    return HologramError(f"cannot write {path}: {cause}. Free space or fix its permissions.")
 
 
 def _sync_folder(folder: Path) -> None:
