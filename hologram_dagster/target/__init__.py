@@ -1,0 +1,1 @@
+"""The system under test: its revision, and the worker that runs its operations."""
