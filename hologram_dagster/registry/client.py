@@ -1,0 +1,135 @@
+"""A registry's GraphQL client, for the gate and for tests.
+
+Works against any registry that speaks the contract, not only ours.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from gql import Client, GraphQLRequest, gql
+from gql.client import SyncClientSession
+from gql.transport.exceptions import (
+    TransportConnectionFailed,
+    TransportError,
+    TransportQueryError,
+    TransportServerError,
+)
+from gql.transport.httpx import HTTPXTransport
+from graphql import GraphQLError
+
+from hologram_dagster.errors import HologramError, ServiceError, ServiceTimeoutError
+
+_MAX_QUOTED = 300
+
+
+class RegistryError(ServiceError):
+    """The registry refused, failed or was not there.
+
+    `code` is the error's `extensions.code`, `status` the HTTP status; None where the
+    registry gave none.
+    """
+
+    def __init__(self, message: str, *, code: str | None = None, status: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+class RegistryTimeoutError(RegistryError, ServiceTimeoutError):
+    """The registry gave no answer in time."""
+
+
+@lru_cache(maxsize=64)
+def _parsed(query: str) -> GraphQLRequest:
+    try:
+        return gql(query)
+    except GraphQLError as error:
+        raise HologramError(f"not a GraphQL query: {error.message}") from error
+
+
+def _refuse_server_errors(response: httpx.Response) -> None:
+    # The transport would take the body for a GraphQL answer and lose the status.
+    if response.is_server_error:
+        response.read()
+        response.raise_for_status()
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}…"
+
+
+class RegistryClient:
+    """One connection to the registry at `url`, kept open between requests.
+
+    `token` is sent verbatim as `authorization`; `timeout_s` bounds connecting, and each
+    wait for bytes, in seconds.
+    """
+
+    def __init__(self, url: str, *, token: str | None = None, timeout_s: float = 10) -> None:
+        self.url = url
+        self._transport = HTTPXTransport(
+            url=url,
+            headers={"authorization": token} if token else {},
+            timeout=timeout_s,
+            event_hooks={"response": [_refuse_server_errors]},
+            trust_env=False,
+        )
+        self._client = Client(transport=self._transport, fetch_schema_from_transport=False)
+        self._session: SyncClientSession = self._client.connect_sync()  # type: ignore[no-untyped-call]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close_sync()  # type: ignore[no-untyped-call]
+
+    def execute(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Send a query or mutation; returns its `data`.
+
+        Raises:
+            RegistryError: GraphQL errors, an HTTP error, or no connection; says which.
+            RegistryTimeoutError: no answer in time.
+            HologramError: `query` is not GraphQL.
+        """
+        request = GraphQLRequest(_parsed(query), variable_values=dict(variables) if variables else None)
+        try:
+            return self._session.execute(request)
+        except TransportQueryError as error:
+            raise _of_errors(error.errors or []) from error
+        except TransportServerError as error:
+            raise self._of_status(error.code) from error
+        except TransportConnectionFailed as error:
+            raise self._of_connection(error) from error
+        except TransportError as error:
+            raise RegistryError(f"the registry at {self.url} answered wrongly: {_cut(str(error))}") from error
+
+    def _of_connection(self, error: TransportConnectionFailed) -> RegistryError:
+        cause = error.__cause__
+        if isinstance(cause, httpx.TimeoutException):
+            return RegistryTimeoutError(f"the registry at {self.url} gave no answer in time.")
+        if isinstance(cause, httpx.HTTPStatusError):
+            return self._of_status(cause.response.status_code)
+        return RegistryError(f"cannot reach the registry at {self.url}: {_cut(str(cause or error))}.")
+
+    def _of_status(self, status: int | None) -> RegistryError:
+        return RegistryError(f"the registry at {self.url} answered with HTTP status {status}.", status=status)
+
+
+def _of_errors(errors: list[Any]) -> RegistryError:
+    first = errors[0] if errors and isinstance(errors[0], dict) else {}
+    extensions = first.get("extensions")
+    code = extensions.get("code") if isinstance(extensions, dict) else None
+    message = _cut(str(first.get("message") or "an error without a message"))
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return RegistryError(
+        f"the registry refused: {message}{more}", code=code if isinstance(code, str) else None
+    )

@@ -1,0 +1,59 @@
+"""Bounded room for work: a fixed number of threads and of places to wait, then "no".
+
+Reads and mutations have a lane each, so that mutations waiting for a dead IPFS node
+never stand in the way of a read.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+_Result = TypeVar("_Result")
+
+
+class LaneFullError(Exception):
+    """All threads work and all waiting places are taken; try again in a moment."""
+
+
+class Lane:
+    """`threads` at work and `waiting` more requests waiting for one of them.
+
+    Nobody waits longer than `max_wait_s` seconds for a thread: an answer nobody waits for
+    any more is not worth the work.
+    """
+
+    def __init__(self, name: str, *, threads: int, waiting: int, max_wait_s: float) -> None:
+        self._max_wait_s = max_wait_s
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._room = threading.BoundedSemaphore(threads + waiting)
+
+    async def run(self, work: Callable[[], _Result]) -> _Result:
+        """Do `work` in a thread of this lane.
+
+        Raises:
+            LaneFullError: no room, or no thread in time; nothing was done.
+        """
+        deadline = time.monotonic() + self._max_wait_s
+
+        def in_time() -> _Result:
+            if time.monotonic() > deadline:
+                raise LaneFullError
+            return work()
+
+        if not self._room.acquire(blocking=False):
+            raise LaneFullError
+        try:
+            future = self._pool.submit(in_time)
+        except RuntimeError:
+            self._room.release()
+            raise
+        # The place is free when the work is done, even if whoever waited has gone.
+        future.add_done_callback(lambda _: self._room.release())
+        return await asyncio.wrap_future(future)
+
+    def close(self) -> None:
+        """Drop what waits; what a thread works on ends by its own time limit."""
+        self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,145 @@
+"""`Stack`: an IPFS node and a registry over it, as one thing to start and to close.
+
+Everything it makes is in its folder and on loopback. A folder left behind by a crash
+can be used again: the kernel ended the processes and freed the lock.
+"""
+
+import secrets
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hologram_dagster.errors import HologramError
+from hologram_dagster.ipfs.node import IpfsNode
+from hologram_dagster.processes import LOOPBACK, wait_until
+from hologram_dagster.registry.auth import Role, token_named, write_token_file
+from hologram_dagster.registry.process import RegistryProcess
+from hologram_dagster.stack import demo as demo_objects
+from hologram_dagster.stack.status import forget, hold, note
+
+# Processes of a killed stack need a moment to be gone from their ports.
+_PORT_WAIT_S = 1.5
+_DEMO_TOKEN = "demo-admin"
+
+
+class Stack:
+    """A running stack. `Stack.start(folder)` starts one; a context manager closes it."""
+
+    def __init__(
+        self, folder: Path, node: IpfsNode, registry: RegistryProcess, owned: ExitStack, token: str | None
+    ) -> None:
+        """Prefer `start`. `owned` closes what was started, `token` is the demo's."""
+        self.folder = folder
+        self.node = node
+        self.registry = registry
+        self._owned = owned
+        self._token = token
+
+    @classmethod
+    def start(
+        cls,
+        folder: Path,
+        *,
+        ipfs_port: int = 0,
+        graphql_port: int = 0,
+        demo: bool = False,
+        tokens: Path | None = None,
+    ) -> Self:
+        """Start a node and a registry in `folder`, and wait until both serve.
+
+        Port 0 takes a free one. `demo` makes an admin token in `folder/tokens.json`
+        (0600) and publishes the demo objects; mutations of open names need no token.
+        `tokens` is a token file of the user's.
+
+        Raises:
+            HologramError: a port is taken (named with its option), a stack runs in
+                `folder` already, or a part did not start.
+        """
+        if demo and tokens is not None:
+            raise HologramError("a demo stack makes its own token file: give either --demo or a token file.")
+        folder = folder.absolute()
+        with ExitStack() as owned:
+            owned.enter_context(hold(folder))
+            _require_free(ipfs_port, "--ipfs-port")
+            _require_free(graphql_port, "--graphql-port")
+            token = None
+            if demo:
+                tokens = folder / "tokens.json"
+                token = _demo_token(tokens)
+            node = IpfsNode.start(folder / "ipfs", api_port=ipfs_port)
+            owned.callback(node.stop)
+            registry = RegistryProcess.start(
+                folder / "registry", ipfs_api=node.api_url, port=graphql_port, tokens=tokens
+            )
+            owned.callback(registry.stop)
+            if token is not None:
+                demo_objects.seed(node.api_url, registry.url, token)
+            note(folder, ipfs_api=node.api_url, graphql_url=registry.url)
+            owned.callback(forget, folder)
+            return cls(folder, node, registry, owned.pop_all(), token)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def ipfs_api(self) -> str:
+        """URL of the node's RPC."""
+        return self.node.api_url
+
+    @property
+    def graphql_url(self) -> str:
+        """URL of the registry's GraphQL endpoint."""
+        return self.registry.url
+
+    @property
+    def alive(self) -> bool:
+        """Whether both processes run."""
+        return self.node.alive and self.registry.alive
+
+    def variables(self) -> dict[str, str]:
+        """The environment variables (contract section 2.8) that point clients to this stack.
+
+        A demo stack's hold its admin token as GRAPHQL_TOKEN, without which nothing could
+        read `secure/*`. It opens this stack alone, on loopback; still, print it only
+        where the user asked for it.
+        """
+        variables = {"IPFS_API": self.ipfs_api, "GRAPHQL_URL": self.graphql_url}
+        return variables if self._token is None else {**variables, "GRAPHQL_TOKEN": self._token}
+
+    def close(self) -> None:
+        """Stop both processes and free the folder; what was stored stays. Twice is fine."""
+        self._owned.close()
+
+
+def _require_free(port: int, option: str) -> None:
+    if port and not wait_until(lambda: _is_free(port), timeout_s=_PORT_WAIT_S):
+        raise HologramError(f"port {port} is taken: free it, or give another with {option}.")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As servers do: connections that are closing do not hold the port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OverflowError as error:
+            raise HologramError(f"{port} is no TCP port: use 1 to 65535.") from error
+        except OSError:
+            return False
+    return True
+
+
+def _demo_token(path: Path) -> str:
+    # Kept over restarts, so that a variable exported once stays right.
+    token = token_named(path, _DEMO_TOKEN) if path.exists() else None
+    if token is None:
+        token = secrets.token_urlsafe(24)
+        write_token_file(path, {_DEMO_TOKEN: (Role.ADMIN, token)}, mutations_need_token=False)
+    return token

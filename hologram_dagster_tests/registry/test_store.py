@@ -1,0 +1,228 @@
+"""Rows are what was written, over reopening, in SQLite and in PostgreSQL alike."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hologram_dagster.errors import HologramError
+from hologram_dagster.processes import wait_until
+from hologram_dagster.registry import proofs, store
+from hologram_dagster.registry.faults import Code, RefusedError
+from hologram_dagster.registry.names import is_protected
+from hologram_dagster.registry.store import Entry, Store
+
+pytestmark = pytest.mark.phase5_graphql
+
+
+def made(name: str, *, cid: str = "QmX", app: bool = True, manifest_cid: str | None = None) -> Entry:
+    return proofs.entry_for(
+        name,
+        name.encode(),
+        protected=is_protected(name),
+        app=app,
+        cid=cid,
+        manifest_cid=manifest_cid,
+        manifest=None if manifest_cid is None else b'{"a":"\xc3\xbc"}',
+    )
+
+
+def _postgres_url(folder: Path) -> Iterator[str]:
+    """A PostgreSQL of this test's own, reached through a socket in `folder`."""
+    # PostgreSQL refuses to run as root.
+    user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.getuid() == 0 else []
+    if user:
+        shutil.chown(folder, "nobody", "nogroup")
+        for parent in folder.parents[:2]:
+            parent.chmod(0o755)
+    data = folder / "data"
+    subprocess.run(
+        [*user, "initdb", "-D", str(data), "-A", "trust", "-U", "hologram", "-E", "UTF8", "--no-sync"],
+        check=True,
+        capture_output=True,
+        cwd="/",
+    )
+    server = subprocess.Popen(
+        [*user, "postgres", "-D", str(data), "-k", str(folder), "-c", "listen_addresses="],
+        cwd="/",
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert wait_until((folder / ".s.PGSQL.5432").exists, timeout_s=60)
+        yield f"postgresql://hologram@/postgres?host={folder}"
+    finally:
+        server.send_signal(signal.SIGINT)  # ends it although clients are connected
+        server.wait(60)
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)])
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("database")
+    if request.param == "sqlite":
+        yield f"sqlite:///{folder / 'registry.sqlite'}"
+        return
+    if shutil.which("initdb") is None and "CI" not in os.environ:
+        pytest.skip("PostgreSQL is not installed")
+    yield from _postgres_url(folder)
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Store]:
+    database = Store(url)
+    yield database
+    for name, _ in database.search("", protected=True, limit=1000):
+        database.remove(name)
+    database.close()
+
+
+def test_an_entry_is_read_as_it_was_written_also_after_reopening(database: Store, url: str) -> None:
+    entry = made("größe/名前", manifest_cid="QmM")
+    database.put(entry)
+    assert database.get(entry.name) == entry
+    again = Store(url)
+    assert again.get(entry.name) == entry
+    assert again.get_by_encoding(entry.encoding) == entry
+    again.close()
+
+
+def test_what_is_not_there_is_none(database: Store) -> None:
+    assert database.get("does/not/exist/") is None
+    assert database.get_by_encoding("uor:sha256:" + "0" * 64) is None
+    assert database.latest_app_with("QmX", protected=True) is None
+
+
+def test_a_name_is_written_over(database: Store) -> None:
+    database.put(made("a", cid="QmOld"))
+    database.put(made("a", cid="QmNew"))
+    found = database.get("a")
+    assert found is not None
+    assert found.cid == "QmNew"
+    assert len(database.search("", protected=True, limit=10)) == 1
+
+
+def test_search_takes_wildcards_literally_and_the_newest_first(database: Store) -> None:
+    for name in ("app_1", "appX1", "app%1", "APP_2", "app\\1"):
+        database.put(made(name))
+
+    def hits(part: str, limit: int = 10) -> list[str]:
+        return [name for name, _ in database.search(part, protected=False, limit=limit)]
+
+    assert hits("app_") == ["APP_2", "app_1"]
+    assert hits("%") == ["app%1"]
+    assert hits("\\") == ["app\\1"]
+    assert hits("app", limit=2) == ["app\\1", "APP_2"]
+    assert hits("'; drop table names; --") == []
+    database.put(made("app_1"))
+    assert hits("app", limit=1) == ["app_1"]
+
+
+def test_search_shows_apps_and_protected_ones_only_when_asked(database: Store) -> None:
+    database.put(made("secure/app"))
+    database.put(made("object", app=False))
+    assert database.search("", protected=False, limit=10) == []
+    assert database.search("", protected=True, limit=10) == [("secure/app", "QmX")]
+    database.remove("object")
+
+
+def test_the_app_of_a_cid_is_the_one_published_last(database: Store) -> None:
+    for name in ("first", "second", "secure/third"):
+        database.put(made(name))
+    for protected, name in ((False, "second"), (True, "secure/third")):
+        found = database.latest_app_with("QmX", protected=protected)
+        assert found is not None
+        assert found.name == name
+
+
+def test_a_cid_is_needed_while_another_name_uses_it(database: Store) -> None:
+    database.put(made("a", cid="QmA", manifest_cid="QmM"))
+    assert not database.needs("QmA", besides="a")
+    database.put(made("b", cid="QmM"))
+    assert database.needs("QmM", besides="a")
+    database.remove("b")
+    assert not database.needs("QmM", besides="a")
+
+
+def test_installing_and_uninstalling(database: Store) -> None:
+    database.put(made("a"))
+    assert not database.uninstall("a")
+    database.install("a", "QmX")
+    database.install("a", "QmX")
+    assert database.uninstall("a")
+    assert not database.uninstall("a")
+    database.install("a", "QmX")
+    database.remove("a")
+    assert not database.uninstall("a")
+
+
+def test_pins_are_changed_by_one_at_a_time(
+    database: Store, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_LOCK_WAIT_S", 1)
+    # Another registry of the same PostgreSQL; of an SQLite file there is only one.
+    other = Store(url) if url.startswith("postgresql") else database
+    refused: list[Code] = []
+
+    def try_too() -> None:
+        try:
+            with other.changing_pins():
+                pass
+        except RefusedError as error:
+            refused.append(error.code)
+
+    with database.changing_pins():
+        thread = threading.Thread(target=try_too)
+        thread.start()
+        thread.join()
+    assert refused
+    try_too()
+    assert len(refused) == 1
+    if other is not database:
+        other.close()
+
+
+def test_sqlite_is_set_to_be_durable(tmp_path: Path) -> None:
+    database = Store(f"sqlite:///{tmp_path / 'r.sqlite'}")
+    with database._engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    database.close()
+
+
+def test_tables_of_another_version_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "r.sqlite"
+    Store(f"sqlite:///{path}").close()
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE schema_version SET version = 99")
+    raw.close()
+    with pytest.raises(HologramError, match="version 99"):
+        Store(f"sqlite:///{path}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "no url", "mysql://a/b", "sqlite://", "sqlite:////no/such/folder/r.sqlite", "sqlite:////dev/null"],
+)
+def test_an_unusable_database_is_named(url: str) -> None:
+    with pytest.raises(HologramError, match="database"):
+        Store(url)
+
+
+def test_a_broken_database_is_a_refusal(tmp_path: Path) -> None:
+    path = tmp_path / "r.sqlite"
+    database = Store(f"sqlite:///{path}")
+    with sqlite3.connect(path) as raw:
+        raw.execute("DROP TABLE names")
+    raw.close()
+    with pytest.raises(RefusedError, match="no such table") as refused:
+        database.get("a")
+    assert refused.value.code is Code.STORAGE_UNAVAILABLE
+    assert "SELECT" not in str(refused.value)
+    with pytest.raises(RefusedError, match="no such table"):
+        database.put(made("a"))
+    database.close()
