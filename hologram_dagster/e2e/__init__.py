@@ -1,0 +1,1 @@
+"""End to end: publish, install and use through real IPFS and GraphQL (contract section 3)."""
