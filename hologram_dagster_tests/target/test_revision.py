@@ -175,8 +175,7 @@ def test_no_repository_no_commit_and_no_folder_are_named(tmp_path: Path) -> None
         read_revision(tmp_path / "bare")
 
 
-@pytest.mark.system
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a repository to another user")
+@pytest.mark.system("root")
 def test_a_repository_of_another_user_is_refused_with_the_remedy(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
