@@ -1,0 +1,111 @@
+"""Which checks each kind of evidence has, and judging a record by them.
+
+What belongs here: the table. What does not: the rules themselves (`rules`), what
+follows from the results (`verdict`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from hologram_dagster.evidence.check import NOTHING, Check, CheckResult, Outcome, Severity
+from hologram_dagster.evidence.gathered import Gathered
+from hologram_dagster.evidence.record import Record
+from hologram_dagster.evidence.rules import evidence_complete, observed, p95_within_budget, step
+from hologram_dagster.observation import Status
+from hologram_dagster.profiles import OPERATIONS, Operation, Plan
+
+__all__ = ["CHECKS", "Check", "CheckResult", "Severity", "judge", "judge_gathered"]
+
+MIB = 1024 * 1024
+_STEPS = {
+    "e2e_publish": {
+        "ipfs_publish": "The manifest is added to IPFS, pinned, and read back byte for byte.",
+        "ipfs_publish_tampered": "One flipped byte changes the CID.",
+        "marketplace_publish": "The registry publishes the name with that CID.",
+    },
+    "e2e_install": {"marketplace_install": "What was published can be installed."},
+    "e2e_use": {
+        "resolve": "The name resolves, and its bytes are still the published ones.",
+        "search": "The registry finds the app by the first part of its name.",
+        "uninstall": "The app can be uninstalled.",
+    },
+    "e2e_strict": {
+        "ipfs_add_file": "The file is added to IPFS and read back.",
+        "ipfs_add_manifest": "The manifest is added under a CID of its own.",
+        "publishApp": "The registry publishes name, CID, manifest and digest in the strict form.",
+        "resolve": "The name resolves to the same CIDs, with an encoding, a Merkle root and witnesses.",
+        "tamper_manifest": "A changed manifest has another CID.",
+        "resolve_repeat": "A second resolve gives the same answer.",
+    },
+}
+
+
+def _perf(operation: Operation) -> tuple[Check, ...]:
+    # Samples and payloads: contract section 2.1.
+    planned = {
+        "verify": evidence_complete(lambda plan: 60, lambda plan: 256 * 256),
+        "encode": evidence_complete(lambda plan: 30, lambda plan: plan.enc_mb * MIB),
+        "gql": evidence_complete(lambda plan: plan.gql_samples, None),
+    }
+    return (
+        observed({"answers_correct"}),
+        p95_within_budget(operation),
+        step("answers_correct", "Every answer was the right one."),
+        planned[operation.name],
+    )
+
+
+# Evidence kind -> its checks; `observed` comes first.
+CHECKS: Mapping[str, tuple[Check, ...]] = {
+    **{operation.kind: _perf(operation) for operation in OPERATIONS.values()},
+    **{
+        kind: (observed(steps), *(step(name, description) for name, description in steps.items()))
+        for kind, steps in _STEPS.items()
+    },
+}
+
+
+def judge(record: Record, plan: Plan) -> list[CheckResult]:
+    """One result for each check of the record's kind, in the order of `CHECKS`.
+
+    A check that finds nothing to judge is red, unless another is red already: a cause is
+    told once. Pure: no clock, no files.
+
+    Raises:
+        KeyError: no checks are written for this kind, so nothing may pass for it.
+    """
+    checks = CHECKS[record.kind]
+    if record.status is Status.NOT_APPLICABLE:
+        outcomes = [checks[0].rule(record, plan), *(NOTHING for _ in checks[1:])]
+        cause: str | None = outcomes[0].message
+    else:
+        outcomes = [check.rule(record, plan) for check in checks]
+        cause = next(
+            (outcome.message for outcome in outcomes if outcome.red and outcome is not NOTHING), None
+        )
+    if cause is not None:
+        skipped = Outcome(Status.NOT_APPLICABLE, f"not judged: {cause}")
+        outcomes = [skipped if outcome is NOTHING else outcome for outcome in outcomes]
+    return [_result(record.kind, check, outcome) for check, outcome in zip(checks, outcomes, strict=True)]
+
+
+def judge_gathered(kind: str, gathered: Gathered, plan: Plan) -> list[CheckResult]:
+    """The results for `kind`, whatever was gathered: where no record counts, every check is red.
+
+    Raises:
+        KeyError: no checks are written for this kind.
+    """
+    fault = gathered.fault(kind)
+    stored = gathered.get(kind)
+    if fault is None and stored is not None:
+        return judge(stored.record, plan)
+    outcome = (
+        Outcome(fault.status, fault.message)
+        if fault
+        else Outcome(Status.FAILED, "there is no fresh evidence")
+    )
+    return [_result(kind, check, outcome) for check in CHECKS[kind]]
+
+
+def _result(kind: str, check: Check, outcome: Outcome) -> CheckResult:
+    return CheckResult(kind=kind, check=check.name, **asdict(outcome))

@@ -1,0 +1,143 @@
+"""The rules that checks are made of, each a pure function of a record and the plan.
+
+What belongs here: what must hold of one record. What does not: which kinds have which
+checks (`judge`), what follows from the results (`verdict`).
+"""
+
+from collections.abc import Callable, Collection
+
+from hologram_dagster.evidence.check import NOTHING, Check, Outcome, Severity
+from hologram_dagster.evidence.record import Record
+from hologram_dagster.observation import Finding, Status
+from hologram_dagster.profiles import Operation, Plan
+
+OBSERVED = "observed"
+# Worst first.
+_RED = (Status.FAILED, Status.ERROR, Status.INCONCLUSIVE)
+_CUT_SHORT = frozenset({Status.ERROR, Status.INCONCLUSIVE})
+_FIGURES = ("p50_ms", "p95_ms", "p99_ms", "avg_ms", "n")
+
+
+def observed(covered: Collection[str]) -> Check:
+    """The check that the record's own status is accounted for.
+
+    `covered` names the findings that have checks of their own.
+    """
+
+    def rule(record: Record, plan: Plan) -> Outcome:
+        best_effort = plan.profile.best_effort
+        red = [finding for finding in record.findings if finding.status in _RED]
+        required = [finding for finding in red if finding.name not in best_effort]
+        if record.status is Status.NOT_APPLICABLE:
+            if required:
+                return Outcome(Status.FAILED, f"said to be not applicable, yet {_cause(required)}")
+            why = f"not applicable: {record.why or 'no reason given'}"
+            if record.kind in best_effort:
+                return Outcome(Status.NOT_APPLICABLE, why)
+            return Outcome(Status.FAILED, f"{why}; {plan.profile.name} requires it")
+        if red and not required:
+            return Outcome(Status.PASSED, "observed to the end, but for what is best effort")
+        if record.status in _CUT_SHORT:
+            return Outcome(record.status, _cause(required) or "it gives no cause")
+        failed = [finding for finding in required if finding.status is Status.FAILED]
+        if record.status is Status.FAILED and not failed:
+            return Outcome(Status.FAILED, _cause(required) or "it failed and does not say what of it")
+        unjudged = [finding for finding in required if finding.name not in covered]
+        if unjudged:
+            return Outcome(_worst(unjudged), _cause(unjudged))
+        return Outcome(Status.PASSED, "observed to the end")
+
+    return Check(OBSERVED, "What should be observed was observed, and nothing red is left unjudged.", rule)
+
+
+def step(name: str, description: str) -> Check:
+    """The check that step `name` was done and passed, unless the profile takes it as best effort."""
+
+    def rule(record: Record, plan: Plan) -> Outcome:
+        finding = _find(record, name)
+        if finding is not None and finding.status is Status.PASSED:
+            return Outcome(Status.PASSED, finding.message or "done")
+        if finding is None and record.status in _CUT_SHORT:
+            return NOTHING
+        if finding is None:
+            status, message = Status.FAILED, f"step {name} was not done"
+        elif finding.status is Status.NOT_APPLICABLE:
+            status, message = (
+                Status.FAILED,
+                f"step {name} was skipped: {finding.message or 'no reason given'}",
+            )
+        else:
+            status, message = finding.status, finding.message or f"step {name} ended as {finding.status}"
+        if name in plan.profile.best_effort:
+            message = f"best effort in {plan.profile.name}: {message}"
+            return Outcome(Status.NOT_APPLICABLE, message, severity=Severity.WARN)
+        return Outcome(status, message)
+
+    return Check(name, description, rule)
+
+
+def p95_within_budget(operation: Operation) -> Check:
+    """The check that the p95 does not exceed the plan's budget; equal passes."""
+
+    def rule(record: Record, plan: Plan) -> Outcome:
+        p95 = record.values.get("p95_ms")
+        # A launch that erred is never a time.
+        if p95 is None or record.status in _CUT_SHORT:
+            return NOTHING
+        budget = plan.budgets_ms[operation.name]
+        message = f"p95 {_figure(p95)} ms, budget {_figure(budget)} ms"
+        if p95 > budget:
+            message += f": over by {_figure(100 * (p95 / budget - 1))} %"
+        return Outcome(Status.FAILED if p95 > budget else Status.PASSED, message, p95, budget, "ms")
+
+    return Check("p95_within_budget", f"The p95 of `{operation.name}` does not exceed its budget.", rule)
+
+
+def evidence_complete(samples: Callable[[Plan], int], payload_bytes: Callable[[Plan], int] | None) -> Check:
+    """The check that all figures are there, over as many samples and as large a payload as planned."""
+
+    def rule(record: Record, plan: Plan) -> Outcome:
+        if record.status in _CUT_SHORT:
+            return NOTHING
+        missing = [name for name in _FIGURES if name not in record.values]
+        if len(missing) == len(_FIGURES):
+            return NOTHING
+        if missing:
+            return Outcome(Status.FAILED, f"without {', '.join(missing)}")
+        n, planned = record.values["n"], samples(plan)
+        if n != planned:
+            return Outcome(Status.FAILED, f"{n:g} samples, planned {planned}", n, planned, "samples")
+        if payload_bytes is not None:
+            size, wanted = record.values.get("payload_bytes"), payload_bytes(plan)
+            if size != wanted:
+                seen = "an unknown payload" if size is None else f"a payload of {size:.0f} bytes"
+                return Outcome(Status.FAILED, f"{seen}, planned {wanted}", size, wanted, "bytes")
+        return Outcome(Status.PASSED, f"{n:g} samples, as planned", n, planned, "samples")
+
+    return Check("evidence_complete", "All figures are there, over the planned samples and payload.", rule)
+
+
+def _find(record: Record, name: str) -> Finding | None:
+    # The worst, should a step have been done more than once.
+    named = [finding for finding in record.findings if finding.name == name]
+    return min(named, key=lambda finding: _rank(finding.status), default=None)
+
+
+def _rank(status: Status) -> int:
+    # A skipped step is worse than a passed one.
+    return (*_RED, Status.NOT_APPLICABLE, Status.PASSED).index(status)
+
+
+def _worst(findings: Collection[Finding]) -> Status:
+    return min((finding.status for finding in findings), key=_rank)
+
+
+def _cause(findings: Collection[Finding]) -> str:
+    return "; ".join(
+        f"{finding.name}: {finding.message}" if finding.message else finding.name for finding in findings
+    )
+
+
+def _figure(number: float) -> str:
+    """`number` for a reader: one decimal from 10 up, three digits below."""
+    return f"{number:.1f}".removesuffix(".0") if abs(number) >= 10 else f"{number:.3g}"

@@ -1,0 +1,86 @@
+"""Where records lie: a folder or an object store, one object a record.
+
+What belongs here: names, exclusive creation, bounded reading. What does not: which of
+the objects count; only the ledger says that (`gathering`).
+
+Layout: `<yyyy>/<mm>/<dd>/<run_id>/<kind>-<n>.json` by the day the observation ended. The
+ledger is the index: it names each record's path, so nothing here is ever listed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from upath import UPath
+
+from hologram_dagster.errors import ServiceError
+from hologram_dagster.evidence.record import MAX_BYTES, Record
+from hologram_dagster.files import create_whole
+
+_LOCAL = frozenset({"", "file", "local"})
+
+
+class EvidenceStore:
+    """Records under `root`: a path, or a URL that fsspec knows (`s3://bucket/evidence`)."""
+
+    def __init__(self, root: UPath | Path | str):
+        remote = UPath(root)
+        self._local = Path(remote.path).absolute() if remote.protocol in _LOCAL else None
+        self._root = UPath(self._local) if self._local else remote
+
+    def put(self, record: Record) -> str:
+        """Store `record` under a path of its own, whole or not at all; the path from the root.
+
+        Raises:
+            HologramError: it cannot be written.
+        """
+        folder = f"{record.finished_at:%Y/%m/%d}/{record.run_id}"
+        data = record.to_bytes()
+        for number in count():
+            path = f"{folder}/{record.kind}-{number}.json"
+            try:
+                self._create(path, data)
+            except FileExistsError:
+                continue
+            return path
+        raise AssertionError("count() never ends")
+
+    def get(self, path: str) -> bytes:
+        """The bytes at `path`; never more than one over the largest record.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+            ServiceError: the store cannot be read now.
+        """
+        with self._explained(path):
+            if self._local:
+                with (self._local / path).open("rb") as stream:
+                    return stream.read(MAX_BYTES + 1)
+            where = self._root / path
+            return bytes(where.fs.cat_file(where.path, start=0, end=MAX_BYTES + 1))
+
+    def uri(self, path: str) -> str:
+        """The full URI of `path`."""
+        return str((self._root / path).as_uri())
+
+    def _create(self, path: str, data: bytes) -> None:
+        if self._local:
+            create_whole(self._local / path, data)
+            return
+        where = self._root / path
+        with self._explained(path):
+            # One put of the whole object, refused by the store where there is one already.
+            where.fs.pipe_file(where.path, data, mode="create")
+
+    @contextmanager
+    def _explained(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except (FileExistsError, FileNotFoundError):
+            raise
+        except Exception as error:  # each kind of store has errors of its own
+            cause = f"{type(error).__name__}: {error}"
+            raise ServiceError(
+                f"cannot use {self.uri(path)}: {cause}. Check the store and the access to it."
+            ) from error

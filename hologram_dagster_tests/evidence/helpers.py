@@ -1,0 +1,111 @@
+"""Runs, observations and archives for the evidence tests; real keys, real files."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from hologram_dagster.evidence.archive import Evidence, Stored
+from hologram_dagster.evidence.judge import CHECKS
+from hologram_dagster.evidence.record import RunIdentity
+from hologram_dagster.evidence.run import RecordedRun, record_run
+from hologram_dagster.evidence.verdict import Verdict, conclude
+from hologram_dagster.machine import Machine
+from hologram_dagster.observation import Finding, Observation, Status
+from hologram_dagster.profiles import PROFILES, Plan, ProfileName
+from hologram_dagster.protocol.signing import Signer
+from hologram_dagster.target.revision import Revision
+
+NOW = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
+REVISION = Revision("a" * 40, "b" * 40, dirty=False, ref="refs/heads/main")
+OTHER_REVISION = Revision("c" * 40, "d" * 40, dirty=False, ref="refs/heads/main")
+MACHINE = Machine(cpu="Test CPU", cores=2, memory_class_gib=4, kernel="6.1", python="3.11")
+PAYLOADS = {"perf_verify": 65_536, "perf_encode": 1024 * 1024}
+SAMPLES = {"perf_verify": 60, "perf_encode": 30, "perf_gql": 5}
+
+
+def signer(seed: int = 1, *, self_made: bool = False) -> Signer:
+    return Signer(Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32), self_made=self_made)
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(milliseconds=1)
+        return self.now
+
+
+def plan_of(profile: ProfileName = ProfileName.DEV, **changes: object) -> Plan:
+    own = PROFILES[profile]
+    plan = Plan(own, own.budgets_ms, own.gql_samples, own.gql_warmup, own.enc_mb, ())
+    return replace(plan, **changes)  # type: ignore[arg-type]
+
+
+def identity(run_id: str = "run-1", **changes: object) -> RunIdentity:
+    made = RunIdentity(
+        run_id=run_id,
+        profile=ProfileName.DEV,
+        environment="local",
+        revision=REVISION,
+        machine=MACHINE,
+        started_at=NOW,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def run_of(run_id: str = "run-1", plan: Plan | None = None, **changes: object) -> RecordedRun:
+    plan = plan or plan_of()
+    return record_run(identity(run_id, profile=plan.profile.name, **changes), plan)
+
+
+def observation(
+    kind: str, status: Status = Status.PASSED, *, at: datetime = NOW, **changes: object
+) -> Observation:
+    """What a domain sees of `kind` when all is well (profile dev)."""
+    made = Observation(kind=kind, status=status, method="1", started_at=at, finished_at=at)
+    if kind in SAMPLES:
+        figures = {"p50_ms": 1.0, "p95_ms": 2.0, "p99_ms": 3.0, "avg_ms": 1.1, "n": SAMPLES[kind]}
+        if kind in PAYLOADS:
+            figures["payload_bytes"] = PAYLOADS[kind]
+        made = replace(made, values=figures)
+    steps = [check.name for check in CHECKS.get(kind, ())]
+    not_steps = {"observed", "p95_within_budget", "evidence_complete"}
+    findings = tuple(Finding(name, Status.PASSED, "done") for name in steps if name not in not_steps)
+    return replace(made, findings=findings, **changes)  # type: ignore[arg-type]
+
+
+def with_finding(seen: Observation, name: str, status: Status, message: str = "") -> Observation:
+    """`seen` with the finding `name` changed or added, and the status that goes with it."""
+    others = tuple(finding for finding in seen.findings if finding.name != name)
+    return replace(seen, status=status, findings=(*others, Finding(name, status, message)))
+
+
+def archive(folder: Path, key: Signer | None = None, **options: object) -> Evidence:
+    options.setdefault("clock", Clock())
+    return Evidence(folder, signer=key or signer(), **options)  # type: ignore[arg-type]
+
+
+def green_run(
+    evidence: Evidence, run: RecordedRun | None = None
+) -> tuple[RecordedRun, Verdict, dict[str, Stored]]:
+    """A whole run whose verdict is pass, with its records by kind."""
+    run = run or run_of()
+    evidence.start_run(run)
+    stored = {kind: evidence.add(observation(kind), run.identity) for kind in run.required}
+    return run, conclude_run(evidence, run), stored
+
+
+def conclude_run(evidence: Evidence, run: RecordedRun, *, interrupted: str | None = None) -> Verdict:
+    now = run.identity.started_at + timedelta(minutes=1)
+    gathered = evidence.gather(run.identity, run.required, now=now)
+    verdict = conclude(run, gathered, finished_at=now, key_id=signer().key_id, interrupted=interrupted)
+    return evidence.add_verdict(verdict, run)[1]
+
+
+def path_of(evidence: Evidence, stored: Stored) -> Path:
+    return evidence.ledger.path.parent / "records" / stored.path
