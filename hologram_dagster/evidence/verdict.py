@@ -20,7 +20,7 @@ from hologram_dagster.evidence.document import (
     write_verdict,
 )
 from hologram_dagster.evidence.gathered import Fault, FaultCode, Gathered
-from hologram_dagster.evidence.judge import judge
+from hologram_dagster.evidence.judge import CHECKS, judge
 from hologram_dagster.evidence.record import Record
 from hologram_dagster.evidence.run import RecordedRun
 from hologram_dagster.observation import Status
@@ -104,7 +104,7 @@ def running(run: RecordedRun, *, key_id: str) -> Verdict:
 
 
 def sort_reasons(results: Iterable[CheckResult], required: Sequence[str]) -> tuple[CheckResult, ...]:
-    """`results` worst first, then in the order of the required kinds."""
+    """`results` worst first, then in the order of the required kinds and of their checks."""
     return tuple(
         sorted(
             results,
@@ -112,8 +112,8 @@ def sort_reasons(results: Iterable[CheckResult], required: Sequence[str]) -> tup
                 not r.red,
                 _ORDER.index(r.status),
                 _position(r.kind, required),
-                r.check,
-                r.message,
+                _position(r.check, [check.name for check in CHECKS.get(r.kind, ())]),
+                (r.kind, r.check, r.message),
             ),
         )
     )
@@ -158,5 +158,5 @@ def _missing(run: RecordedRun, gathered: Gathered, interrupted: str | None) -> l
     ]
 
 
-def _position(kind: str, required: Sequence[str]) -> int:
-    return required.index(kind) if kind in required else len(required)
+def _position(name: str, order: Sequence[str]) -> int:
+    return order.index(name) if name in order else len(order)

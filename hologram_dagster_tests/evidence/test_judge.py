@@ -180,6 +180,14 @@ def test_what_could_not_be_observed_is_one_red_line_with_its_cause(kind: str, st
     assert all("connection refused" in result.message for result in judged.values())
 
 
+def test_steps_skipped_because_a_service_died_are_not_failures() -> None:
+    seen = observation("e2e_publish", Status.ERROR)
+    first, *others = [finding.name for finding in seen.findings]
+    skipped = [Finding(name, Status.NOT_APPLICABLE, f"{first} broke off") for name in others]
+    died = replace(seen, findings=(Finding(first, Status.ERROR, "connection refused"), *skipped))
+    assert {result.status for result in red(died).values()} == {Status.ERROR}
+
+
 def test_wrong_answers_fail_even_if_the_worker_died_afterwards() -> None:
     seen = with_finding(observation("perf_gql"), "answers_correct", Status.FAILED, "3 of 5 wrong")
     died = replace(seen, status=Status.ERROR)

@@ -165,6 +165,20 @@ def test_reasons_are_sorted_worst_first() -> None:
     assert {Status.FAILED, Status.ERROR, Status.PASSED} <= set(statuses)
 
 
+def test_the_step_that_broke_is_told_before_those_it_made_skip() -> None:
+    steps = [finding.name for finding in observation("e2e_strict").findings]
+    findings = [
+        *(Finding(name, Status.PASSED) for name in steps[:4]),
+        Finding(steps[4], Status.FAILED, "same CID"),
+        Finding(steps[5], Status.NOT_APPLICABLE, "tamper_manifest failed"),
+    ]
+    seen = replace(observation("e2e_strict", Status.FAILED), findings=tuple(findings))
+    gathered = Gathered((stored(seen),), ())
+    verdict = conclude(run_of(plan=plan_of(ProfileName.MAIN)), gathered, finished_at=NOW, key_id="k")
+    told = [reason.check for reason in verdict.reasons if reason.kind == "e2e_strict" and reason.red]
+    assert told == steps[4:]
+
+
 def test_looser_overrides_come_first() -> None:
     stricter = Override("SLO_VERIFY_P95_MS", 50, 10, looser=False)
     looser = Override("SLO_GQL_P95_MS", 500, 900, looser=True)
