@@ -1,21 +1,25 @@
 """Publish, install, use: the basic end-to-end run (contract section 3.2), a part an asset.
 
-Nothing raises for what it observes: each step is a finding, named as its event, and what
-could not be done after a failed step is recorded as skipped.
+Nothing raises for what it observes: each step is a finding, named as its event.
 """
 
 import hashlib
 import json
+import re
 import secrets
 
-from hologram_dagster.e2e.manifests import demo_manifest, embedded_digest, flipped
-from hologram_dagster.e2e.services import Services, StepFailed, Steps, require
-from hologram_dagster.e2e.variants import Variant, first_that_works
+from hologram_dagster.e2e.content import add_checked, add_tampered, read_unchanged
+from hologram_dagster.e2e.faults import not_in_schema
+from hologram_dagster.e2e.manifests import demo_manifest, embedded_digest
+from hologram_dagster.e2e.removal import remove
+from hologram_dagster.e2e.services import Services, StepFailed, Steps, dig, require
+from hologram_dagster.e2e.variants import Answered, Variant, first_that_works
 from hologram_dagster.errors import HologramError
-from hologram_dagster.ipfs.cids import cid_of
-from hologram_dagster.observation import Observation
+from hologram_dagster.observation import Observation, Status
+from hologram_dagster.registry.client import RegistryError
 
 METHOD = "1"
+_FILE = "demo.manifest.json"
 _PUBLISH = tuple(
     Variant(name, ("cid", "name"), "id cid name")
     for name in ("publishApp", "marketplacePublish", "upsertService")
@@ -26,162 +30,151 @@ _INSTALL = (
     Variant("appsInstall", ("name",), "name status"),
 )
 _UNINSTALL = tuple(Variant(name, ("name",), "name status") for name in ("uninstallApp", "appsUninstall"))
-# Not in the contract, which cannot take a name back: the reference registry's own.
-_UNPUBLISH = Variant("unpublishApp", ("name",), "name status")
-_NOT_PUBLISHED = "e2e_publish of this run published nothing"
+_RESOLVE = "query($name: String!) { resolve(name: $name) { encoding cid } }"
+_RESOLVE_WITHOUT_CID = "query($name: String!) { resolve(name: $name) { encoding } }"
+_SEARCH = "query($q: String!) { searchApps(q: $q) { name cid } }"
+_UNDONE = re.compile(r"fail|error|denied|reject|not|missing", re.IGNORECASE)
 
 
 def publish(services: Services, *, app_name: str) -> Observation:
-    """Steps 1 and 2: a manifest to IPFS, then to the registry as `{app_name}-{8 hex}`."""
+    """Steps 1 and 2: a manifest to IPFS, then to the registry as `{app_name}-{8 hex}`.
+
+    Facts: `name`, `cid`, `variant`, and `sha256` of the stored bytes. What a failed run made
+    is removed at once; that of a good one by `use`.
+    """
     steps, name = Steps(), f"{app_name}-{secrets.token_hex(4)}"
     manifest = demo_manifest(name)
     facts = {"name": name, "sha256": hashlib.sha256(manifest).hexdigest()}
     with steps.step("ipfs_publish"):
-        facts["cid"] = _add_checked(services, manifest)
+        content = json.loads(manifest)
+        require(content["sha256"] == embedded_digest(content), "the manifest's embedded sha256 is wrong")
+        facts["cid"] = add_checked(services, manifest, _FILE)
         services.events.write("ipfs_publish", cid=facts["cid"], name=name)
     if steps.broken:
-        for skipped in ("ipfs_publish_tampered", "marketplace_publish"):
-            steps.skip(skipped, "ipfs_publish failed")
-        return steps.observation("e2e_publish", METHOD, facts)
+        for later in ("ipfs_publish_tampered", "marketplace_publish"):
+            steps.skip(later)
+        # A name that nothing was published under does no harm; a CID would be the next asset's to use.
+        return steps.observation("e2e_publish", METHOD, {"name": name})
     with steps.step("ipfs_publish_tampered"):
-        other = services.ipfs.add(flipped(manifest), "demo.manifest.json")
-        services.ipfs.pin_rm(other)
-        require(other != facts["cid"], f"a manifest with a flipped bit has the same CID {other}")
-        services.events.write("ipfs_publish_tampered", cid=other)
-    with steps.step("marketplace_publish"):
-        services.events.write("marketplace_prepare", cid=facts["cid"], name=name)
-        done = first_that_works(services.registry, _PUBLISH, {"cid": facts["cid"], "name": name})
-        facts["variant"] = done.variant
-        services.events.write("marketplace_publish", variant=done.variant, resp=done.answer)
-        for field, published in (("cid", facts["cid"]), ("name", name)):
-            answered = done.result.get(field)
-            require(
-                answered == published,
-                f"{done.variant} answered {field} {answered}, published was {published}",
-            )
+        tampered = add_tampered(services, manifest, _FILE)
+        services.events.write("ipfs_publish_tampered", cid=tampered)
+    with steps.step("marketplace_publish") as told:
+        facts["variant"] = _publish(services, name, facts["cid"], told)
+    if steps.broken:
+        with steps.step("removal") as told:
+            told += filter(None, [remove(services, name, [facts.pop("cid")])])
+    else:
         services.events.write("publish", cid=facts["cid"], name=name)
     return steps.observation("e2e_publish", METHOD, facts)
 
 
-def _add_checked(services: Services, manifest: bytes) -> str:
-    content = json.loads(manifest)
-    require(content["sha256"] == embedded_digest(content), "the manifest's embedded sha256 is wrong")
-    cid = services.ipfs.add(manifest, "demo.manifest.json")
-    require(cid == cid_of(manifest), f"the node named the manifest {cid}, its bytes are {cid_of(manifest)}")
-    require(services.ipfs.cat(cid) == manifest, f"{cid} reads back as other bytes")
-    require(services.ipfs.is_pinned(cid), f"{cid} was added and is not pinned")
-    return cid
+def _publish(services: Services, name: str, cid: str, told: list[str]) -> str:
+    services.events.write("marketplace_prepare", cid=cid, name=name)
+    done = first_that_works(services.registry, _PUBLISH, {"cid": cid, "name": name})
+    told += done.refusals
+    services.events.write("marketplace_publish", variant=done.variant, resp={"data": done.data})
+    for field, published in (("cid", cid), ("name", name)):
+        seen = done.result.get(field)
+        require(seen == published, f"{done.variant} answered {field} {seen}, published was {published}")
+    return done.variant
 
 
 def install(services: Services, *, name: str, cid: str) -> Observation:
-    """Step 3: install what `publish` published."""
-    steps, facts = Steps(), {"name": name, "cid": cid}
-    if not name or not cid:
-        steps.skip("marketplace_install", _NOT_PUBLISHED)
-        services.events.write("marketplace_install_skipped", reason=_NOT_PUBLISHED)
-        return steps.observation("e2e_install", METHOD, {})
-    with steps.step("marketplace_install"):
+    """Step 3: install what `publish` published; empty `name` or `cid`: it published nothing."""
+    steps = Steps()
+    facts: dict[str, str] = {}
+    with steps.step("marketplace_install") as told:
         try:
+            _require_published(name, cid)
             done = first_that_works(services.registry, _INSTALL, {"cid": cid, "name": name})
-        except StepFailed as failure:
-            services.events.write("marketplace_install_skipped", reason=str(failure))
+        except (StepFailed, HologramError) as error:
+            services.events.write("marketplace_install_skipped", reason=str(error))
             raise
-        facts["variant"] = done.variant
-        services.events.write("marketplace_install", variant=done.variant, resp=done.answer)
-        answered = done.result.get("name")
-        require(answered == name, f"{done.variant} installed {answered} instead of {name}")
+        told += done.refusals
+        services.events.write("marketplace_install", variant=done.variant, resp={"data": done.data})
+        _require_done(done, name)
+        facts = {"name": name, "cid": cid, "variant": done.variant}
         services.events.write("install", cid=cid, name=name, variant=done.variant)
     return steps.observation("e2e_install", METHOD, facts)
 
 
 def use(services: Services, *, name: str, cid: str, sha256: str) -> Observation:
-    """Steps 4 to 6: resolve, search, uninstall; then remove what the run made.
+    """Steps 4 to 6: resolve and read again, search, uninstall; then remove what the run made.
 
-    `sha256` (hex) is the digest of the published bytes, which are read again.
+    `sha256` (hex) is the digest of the published bytes. A step that fails keeps none of the
+    others from being tried. Empty `name` or `cid`: `publish` published nothing.
     """
-    steps, facts = Steps(), {"name": name, "cid": cid}
-    if not name or not cid:
-        for skipped in ("resolve", "search", "uninstall"):
-            steps.skip(skipped, _NOT_PUBLISHED)
-        services.events.write("search_skipped", reason=_NOT_PUBLISHED)
-        services.events.write("uninstall_skipped", reason=_NOT_PUBLISHED)
-        return steps.observation("e2e_use", METHOD, {})
+    steps = Steps()
     with steps.step("resolve"):
-        facts["encoding"] = _resolve(services, name, cid, sha256)
+        _require_published(name, cid)
+        _resolve(services, name, cid, sha256)
+    if not name or not cid:
+        for later in ("search", "uninstall"):
+            services.events.write(f"{later}_skipped", reason=steps.skip(later))
+        return steps.observation("e2e_use", METHOD, {})
     with steps.step("search"):
-        _search(services, name)
-    with steps.step("uninstall"):
-        _uninstall(services, name)
-    with steps.step("removal"):
-        remove(services, name, [cid])
-    if not steps.broken:
+        _search(services, name, cid)
+    with steps.step("uninstall") as told:
+        told += _uninstall(services, name)
+    with steps.step("removal") as told:
+        told += filter(None, [remove(services, name, [cid])])
+    if not any(f.name in ("resolve", "search") for f in steps.findings if f.status is not Status.PASSED):
         services.events.write("use", cid=cid, name=name)
-    return steps.observation("e2e_use", METHOD, facts)
+    return steps.observation("e2e_use", METHOD, {"name": name, "cid": cid})
 
 
-def _resolve(services: Services, name: str, cid: str, sha256: str) -> str:
-    query = "query($name: String!) { resolve(name: $name) { encoding } }"
-    answer = services.registry.execute(query, {"name": name})
-    services.events.write("resolve", resp=answer)
-    encoding = (answer.get("resolve") or {}).get("encoding")
-    require(isinstance(encoding, str) and bool(encoding), f"{name} resolves to no encoding")
-    named = _named_cid(services, name)
-    require(named in (None, cid), f"{name} names {named} now, published was {cid}")
-    seen = hashlib.sha256(services.ipfs.cat(cid)).hexdigest()
-    require(seen == sha256, f"the bytes of {cid} have sha256 {seen}, published were {sha256}")
-    return str(encoding)
+def _require_published(name: str, cid: str) -> None:
+    if not name or not cid:
+        raise StepFailed("not done: e2e_publish of this run published nothing", Status.ERROR)
 
 
-def _named_cid(services: Services, name: str) -> str | None:
-    """The CID that `name` names; None where the registry's `resolve` does not offer it."""
-    query = "query($name: String!) { resolve(name: $name) { cid } }"
+def _require_done(done: Answered, name: str) -> None:
+    seen, status = done.result.get("name"), done.result.get("status")
+    require(seen == name, f"{done.variant} answered name {seen}, asked was {name}")
+    good = isinstance(status, str) and bool(status) and not _UNDONE.search(status)
+    require(good, f"{done.variant} answered status {status!r}")
+
+
+def _resolve(services: Services, name: str, cid: str, sha256: str) -> None:
+    offers_cid = True
     try:
-        answer = services.registry.execute(query, {"name": name})
-    except HologramError as error:
-        if "Cannot query field" in str(error):
-            return None
-        raise
-    return str((answer.get("resolve") or {}).get("cid"))
+        data = services.registry.execute(_RESOLVE, {"name": name})
+    except RegistryError as error:
+        if not not_in_schema(error):
+            raise
+        offers_cid = False
+        data = services.registry.execute(_RESOLVE_WITHOUT_CID, {"name": name})
+    services.events.write("resolve", resp={"data": data})
+    encoding = dig(data, "resolve", "encoding")
+    require(isinstance(encoding, str) and bool(encoding), f"{name} resolves to no encoding: {encoding!r}")
+    named = dig(data, "resolve", "cid")
+    require(not offers_cid or named == cid, f"{name} names {named} now, published was {cid}")
+    read_unchanged(services, cid, sha256)
 
 
-def _search(services: Services, name: str) -> None:
-    query = "query($q: String!) { searchApps(q: $q) { name cid } }"
+def _search(services: Services, name: str, cid: str) -> None:
     try:
-        answer = services.registry.execute(query, {"q": name.partition("-")[0]})
+        data = services.registry.execute(_SEARCH, {"q": name.partition("-")[0]})
     except HologramError as error:
         services.events.write("search_skipped", reason=str(error))
         raise
-    services.events.write("search", resp=answer)
-    found = [app.get("name") for app in answer.get("searchApps") or []]
-    require(name in found, f"{name} is not among the {len(found)} apps found")
+    services.events.write("search", resp={"data": data})
+    found = data.get("searchApps")
+    require(isinstance(found, list), f"searchApps answered {found!r}")
+    hits = [dig(app, "cid") for app in found or () if dig(app, "name") == name]
+    require(bool(hits), f"{name} is not among the {len(found or ())} apps found")
+    require(
+        hits == [cid], f"searchApps finds {name} with CID {', '.join(map(str, hits))}, published was {cid}"
+    )
 
 
-def _uninstall(services: Services, name: str) -> None:
+def _uninstall(services: Services, name: str) -> tuple[str, ...]:
     try:
         done = first_that_works(services.registry, _UNINSTALL, {"name": name})
-    except StepFailed as failure:
-        services.events.write("uninstall_skipped", reason=str(failure))
+    except (StepFailed, HologramError) as error:
+        services.events.write("uninstall_skipped", reason=str(error))
         raise
-    services.events.write("uninstall", variant=done.variant, resp=done.answer)
-
-
-def remove(services: Services, name: str, cids: list[str]) -> None:
-    """Take `name` back where the registry can, and unpin `cids`.
-
-    Raises:
-        StepFailed: something is left.
-    """
-    try:
-        first_that_works(services.registry, [_UNPUBLISH], {"name": name})
-    except StepFailed as failure:
-        # Other registries keep the name; the contract knows no way to remove it.
-        if "schema does not have it" not in str(failure):
-            raise
-    left = []
-    for cid in cids:
-        try:
-            if services.ipfs.is_pinned(cid):
-                services.ipfs.pin_rm(cid)
-        except HologramError as error:
-            left.append(f"{cid}: {error}")
-    require(not left, f"still pinned: {'; '.join(left)}")
+    services.events.write("uninstall", variant=done.variant, resp={"data": done.data})
+    seen = done.result.get("name")
+    require(seen == name, f"{done.variant} answered name {seen}, asked was {name}")
+    return done.refusals

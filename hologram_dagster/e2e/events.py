@@ -3,21 +3,29 @@
 What belongs here: writing, rotating and reading it. What does not: what the events mean.
 """
 
+import fcntl
 import json
+import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from hologram_dagster.errors import HologramError
 from hologram_dagster.files import append_lines
 from hologram_dagster.secrets.redactor import redact_tree
 
 # CI refuses a log of 5 MiB (contract section 3.1).
 ROTATE_AT_BYTES = 4 * 2**20
+_LONGEST_LINE = 2**20
 
 
 class EventLog:
-    """Appends the events of `suite` to `path`, and rotates it to `<name>.<n>.jsonl` at 4 MiB."""
+    """Appends the events of `suite` to `path`. Safe to use from several processes.
+
+    Before the log would exceed 4 MiB it is moved to `<name>.<n>.jsonl`, counting up.
+    """
 
     def __init__(self, path: Path, suite: str) -> None:
         self.path = path
@@ -29,37 +37,95 @@ class EventLog:
         Raises:
             HologramError: the log cannot be written; what it held is untouched.
         """
-        self._rotate()
         body = {"ts": int(time.time()), "suite": self.suite, "event": event, **redact_tree(fields)}
-        append_lines(self.path, [json.dumps(body, separators=(",", ":"), ensure_ascii=False)])
+        # ASCII, so that half a surrogate pair in an answer cannot break the line.
+        line = json.dumps(body, separators=(",", ":"))
+        with self._alone():
+            self._rotate(len(line) + 1)
+            append_lines(self.path, [line])
 
-    def _rotate(self) -> None:
-        if not self.path.exists() or self.path.stat().st_size < ROTATE_AT_BYTES:
-            return
-        number = 1
-        while (rotated := self.path.with_name(f"{self.path.stem}.{number}{self.path.suffix}")).exists():
-            number += 1
-        self.path.rename(rotated)
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        # Beside the log, which rotation renames; freed by the kernel when a writer dies.
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock = self.path.with_name(f".{self.path.name}.lock").open("ab")
+        except OSError as error:
+            raise HologramError(
+                f"cannot write in {self.path.parent}: {error.strerror}. Fix its permissions."
+            ) from error
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _rotate(self, more: int) -> None:
+        try:
+            if not self.path.exists() or self.path.stat().st_size + more <= ROTATE_AT_BYTES:
+                return
+            newest = max(_rotated(self.path), default=0)
+            self.path.rename(_rotated_path(self.path, newest + 1))
+        except OSError as error:
+            raise HologramError(
+                f"cannot rotate {self.path}: {error.strerror}. Fix its permissions."
+            ) from error
+
+
+def _rotated_path(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.stem}.{number}{path.suffix}")
+
+
+def _rotated(path: Path) -> list[int]:
+    """The numbers of the logs that were rotated away, in order."""
+    name = re.compile(rf"{re.escape(path.stem)}\.([1-9]\d*){re.escape(path.suffix)}")
+    matches = (name.fullmatch(other.name) for other in path.parent.glob(f"{path.stem}.*"))
+    return sorted(int(match[1]) for match in matches if match)
 
 
 def read_events(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """The events in `path`, and a note for each line that is none; a missing file is empty."""
+    """The events of the log rotated last and of `path`, in order, and notes on lines that are none.
+
+    Two logs at most, so that a long history neither fills the memory nor slows a report;
+    that older ones are there is a note. Never raises for what the files hold.
+    """
     notes: list[str] = []
-    return list(_events(path, notes)), notes
+    rotated = _rotated(path)
+    if len(rotated) > 1:
+        notes.append(f"{path.name}: {len(rotated) - 1} older logs are kept and not counted here")
+    logs = [*(_rotated_path(path, number) for number in rotated[-1:]), path]
+    return [event for log in logs for event in iter_events(log, notes)], notes
 
 
-def _events(path: Path, notes: list[str]) -> Iterator[dict[str, Any]]:
-    if not path.exists():
+def iter_events(path: Path, notes: list[str]) -> Iterator[dict[str, Any]]:
+    """The events of one log, a line at a time; each line that is none becomes one of `notes`."""
+    try:
+        with path.open("rb") as stream:
+            for number, line in _lines(stream):
+                event = _event(line)
+                if event is not None:
+                    yield event
+                elif line.strip():
+                    notes.append(f"{path.name} line {number}: not an event; left as it is")
+    except FileNotFoundError:
         return
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.strip():
-                continue
-            try:
-                event = json.loads(line.decode())
-            except (UnicodeDecodeError, ValueError, RecursionError):
-                event = None
-            if isinstance(event, dict) and isinstance(event.get("event"), str):
-                yield event
-            else:
-                notes.append(f"{path}, line {number}: not an event; left as it is")
+    except OSError as error:
+        notes.append(f"{path.name}: cannot be read: {error.strerror}")
+
+
+def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines; of one longer than `_LONGEST_LINE`, which is no event, only the beginning."""
+    number = 0
+    while line := stream.readline(_LONGEST_LINE):
+        number += 1
+        rest = line
+        while len(rest) == _LONGEST_LINE and not rest.endswith(b"\n"):
+            rest = stream.readline(_LONGEST_LINE)
+        yield number, line
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line.decode())
+    except (ValueError, RecursionError):
+        return None
+    known = isinstance(event, dict) and isinstance(event.get("event"), str)
+    return event if known else None

@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hologram_dagster.e2e.faults import answered, not_in_schema, status_of
 from hologram_dagster.e2e.services import StepFailed
+from hologram_dagster.observation import Status
 from hologram_dagster.registry.client import RegistryClient, RegistryError
-
-# What GraphQL servers say of a field they do not have.
-_NOT_IN_SCHEMA = ("Cannot query field", "Unknown argument", "Unknown field")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +32,16 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The variant that worked, the whole answer, and the part of it that is the result."""
+    """The variant that worked, the answer's data, its result, and what variants before it said."""
 
     variant: str
-    answer: dict[str, Any]
+    data: dict[str, Any]
     result: dict[str, Any]
+    refusals: tuple[str, ...]
+
+
+class NotOfferedError(StepFailed):
+    """The registry's schema has none of the variants."""
 
 
 def first_that_works(
@@ -46,24 +50,29 @@ def first_that_works(
     """Send the variants in order until one gives a result.
 
     Raises:
-        StepFailed: none did; names each variant with its cause.
+        NotOfferedError: the schema has none of them.
+        StepFailed: none worked; names each that the schema has with its cause.
+        RegistryError: the registry could not be asked.
     """
-    causes = []
+    refusals: list[str] = []
+    statuses: list[Status] = []
     for variant in variants:
+        arguments = {argument: values[argument] for argument in variant.arguments}
         try:
-            answer = registry.execute(
-                variant.mutation, {argument: values[argument] for argument in variant.arguments}
-            )
+            data = registry.execute(variant.mutation, arguments)
         except RegistryError as error:
-            causes.append(f"{variant.name}: {_cause(error)}")
+            if not answered(error):
+                raise
+            if not not_in_schema(error):
+                refusals.append(f"{variant.name}: {error}")
+                statuses.append(status_of(error))
             continue
-        result = answer.get(variant.name)
+        result = data.get(variant.name)
         if isinstance(result, dict):
-            return Answered(variant.name, answer, result)
-        causes.append(f"{variant.name}: it answered null")
-    raise StepFailed("; ".join(causes))
-
-
-def _cause(error: RegistryError) -> str:
-    missing = any(words in str(error) for words in _NOT_IN_SCHEMA)
-    return "the registry's schema does not have it" if missing else str(error)
+            return Answered(variant.name, data, result, tuple(refusals))
+        refusals.append(f"{variant.name}: the registry answered {result!r}")
+        statuses.append(Status.FAILED)
+    if not refusals:
+        names = ", ".join(variant.name for variant in variants)
+        raise NotOfferedError(f"the registry's schema offers none of {names}")
+    raise StepFailed("; ".join(refusals), Status.FAILED if Status.FAILED in statuses else Status.ERROR)

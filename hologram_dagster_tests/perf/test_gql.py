@@ -103,7 +103,7 @@ class ScriptedRegistry(ThreadingHTTPServer):
         self.answers = answers
         self.requests = itertools.count(1)
         self.connections: set[int] = set()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     @property
     def url(self) -> str:
