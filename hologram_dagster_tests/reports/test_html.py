@@ -1,0 +1,322 @@
+"""The page: verdict first, the panels of contract section 7.4, small, and nothing in it but text."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path, PurePath
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hologram_dagster.reports.html import MAX_BYTES, render
+from hologram_dagster_tests.reports import samples
+
+pytestmark = pytest.mark.phase7_security
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "<img src=http://127.0.0.1/x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "' onmouseover='alert(1)",
+    "{{ 7 * 7 }}{% raw %}",
+    "</style><style>body{display:none}",
+    "javascript:alert(1)",
+    "</td></table><h1>Pass</h1>",
+    "abc\u202edef\x00\ud800",
+)
+
+
+BLOCKS = {"caption", "dd", "div", "dt", "h1", "h2", "li", "p", "small", "svg", "td", "th", "title"}
+
+
+class Page(HTMLParser):
+    """Elements, attributes and texts of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.texts: list[str] = []
+        self.feed(html.replace(html.partition("<style>")[2].partition("</style>")[0], ""))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.texts += [" "] * (tag in BLOCKS)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.texts).split())
+
+
+def full(verdict: dict[str, Any], **more: Any) -> str:
+    given: dict[str, Any] = {
+        "records": samples.RECORDS,
+        "rows": samples.ROWS,
+        "events": samples.EVENTS,
+        "folder": PurePath("reports"),
+        "dagster_url": "http://127.0.0.1:3000",
+    }
+    return render(verdict, **{**given, **more})
+
+
+TAGS = set(Page(full(samples.failed(), notes=["a note"])).tags)
+
+
+def test_the_verdict_and_its_reasons_come_first() -> None:
+    text = Page(full(samples.failed())).text
+    order = [
+        "Hologram Reports",
+        "Verdict: Fail",
+        "This revision must not ship.",
+        "8db0977f2c4a",
+        "SLO_GQL_P95_MS is 400; the profile has 80.",
+        "Why: 2 of 9 checks are red",
+        "p95 104.4 ms over the budget of 80 ms",
+        "the registry did not answer within 10 s",
+        "Perf CSV files 2",
+        "E2E events 4",
+        "All checks",
+        "Perf – Best p95 per metric",
+        "Perf – All rows",
+        "E2E – Event counts",
+        "E2E – Last events (per type)",
+        "E2E – Raw events (latest 50)",
+        "Signed records",
+        "This run What Value",
+    ]
+    places = [text.find(part) for part in order]
+    assert -1 not in places, order[places.index(-1)]
+    assert places == sorted(places)
+
+
+def test_only_looser_overrides_stand_under_the_verdict() -> None:
+    head = full(samples.failed()).partition('<div class="reasons">')[0]
+    assert "SLO_GQL_P95_MS" in head
+    assert "ENC_MB" not in head
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        (samples.verdict(), "Verdict: Pass This revision may ship."),
+        (samples.verdict("inconclusive"), "Verdict: Inconclusive The run could not tell"),
+        (samples.running(), "Verdict: Inconclusive running The run has started and not finished."),
+        (samples.verdict("maybe"), "Verdict: maybe This verdict is unknown here."),
+        ({}, "Verdict: No verdict running"),
+    ],
+)
+def test_every_verdict_has_its_words(verdict: dict[str, Any], said: str) -> None:
+    assert said in Page(full(verdict)).text
+
+
+def test_a_waiver_is_shown_and_changes_nothing() -> None:
+    waiver = {"who": "ada", "why": "known noise.", "expires_at": "2026-03-05T00:00:00Z"}
+    text = Page(full(samples.failed() | {"waivers": [waiver]})).text
+    assert "Verdict: Fail waived This revision must not ship." in text
+    assert "Waived by ada until 2026-03-05 00:00:00 UTC: known noise." in text
+
+
+def test_figures_and_shares_of_the_budget() -> None:
+    html = full(samples.failed())
+    text = Page(html).text
+    assert "failed perf_encode p95_within_budget 104.4 ms 80 ms 131 %" in text
+    assert "passed perf_verify p95_within_budget 4.213 ms 8 ms 53 %" in text
+    assert "perf_gql 12.070 80 15 % 9.656 13.277 9.897 100 1" in text
+    assert 'class="share over"' in html
+
+
+def test_the_best_row_of_each_metric_is_the_lowest() -> None:
+    table = full(samples.verdict()).partition('id="best-p95"')[2].partition("</table>")[0]
+    assert "4.213" in table
+    assert "4.900" not in table
+
+
+def test_events_are_counted_and_the_last_of_each_type_is_shown() -> None:
+    text = Page(full(samples.verdict())).text
+    assert "phase8 ipfs_publish 2" in text
+    last = text.partition("(per type)")[2].partition("E2E – Raw")[0]
+    assert "demo/app/hello-5e6f7a8b" in last
+    assert "demo/app/hello-1a2b3c4d" not in last
+
+
+def test_links() -> None:
+    evidence = [
+        {"kind": "a", "status": "passed", "uri": uri, "sha256": "00"}
+        for uri in (
+            ".hologram/e v.json",
+            "https://store.example/e.json",
+            "s3://bucket/e",
+            "javascript:alert(1)",
+        )
+    ]
+    html = full(samples.verdict(evidence=evidence))
+    links = [value for tag, name, value in Page(html).attributes if (tag, name) == ("a", "href")]
+    assert [link for link in links if not link.startswith("#")] == [
+        "../.hologram/e%20v.json",
+        "https://store.example/e.json",
+        "http://127.0.0.1:3000/runs/0f7f3a52-9c2d-4f63-8a0e-7c5f3c1d2e4b",
+        f"http://127.0.0.1:3000/runs?q%5B0%5D=tag%3Ahologram%2Fcommit%3D{samples.COMMIT}",
+    ]
+    anchors = {link.removeprefix("#") for link in links if link.startswith("#")}
+    assert anchors <= {value for _, name, value in Page(html).attributes if name == "id"}
+
+
+def test_absolute_evidence_is_linked_relative_to_the_report(tmp_path: Path) -> None:
+    item = {"kind": "a", "status": "passed", "uri": f"file://{tmp_path}/state/e.json", "sha256": "00"}
+    html = full(samples.verdict(evidence=[item]), folder=tmp_path / "reports")
+    assert 'href="../state/e.json"' in html
+
+
+def everywhere(text: str) -> str:
+    """A page with `text` in every place that takes one."""
+    fields = ("kind", "check", "status", "message", "unit")
+    document = samples.verdict(
+        text,
+        **dict.fromkeys(("state", "profile", "environment", "run_id", "started_at", "ledger_head"), text),
+        finished_at=text,
+        key_id=text,
+        revision={"commit": text, "tree": text, "dirty": text, "ref": text},
+        baseline={"commit": text},
+        machine=dict.fromkeys(("cpu", "cores", "memory_class_gib", "kernel", "python", "fingerprint"), text),
+        reasons=[{**dict.fromkeys(fields, text), "value": text, "limit": text}],
+        overrides=[{"variable": text, "profile_value": text, "value": text, "looser": True}],
+        waivers=[{"who": text, "why": text, "expires_at": text}],
+        evidence=[dict.fromkeys(("kind", "status", "uri", "sha256"), text)],
+    )
+    finding = dict.fromkeys(("name", "status", "message"), text)
+    records: list[dict[str, Any]] = [
+        {"kind": "perf_" + text, "values": dict.fromkeys(("p95_ms", "budget_ms", "n"), text)},
+        {"kind": "e2e_" + text, "findings": [finding]},
+    ]
+    row = dict.fromkeys(("suite", "metric", "p50_ms", "p99_ms", "n", "note", "_file"), text) | {"p95_ms": 1}
+    event = dict.fromkeys(("ts", "suite", "event", "cid", "name", "variant", text), text)
+    return render(
+        document, records=records, rows=[row], events=[event], notes=[text], dagster_url=text, folder=None
+    )
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_texts_stay_texts(text: str) -> None:
+    html = everywhere(text)
+    page = Page(html)
+    assert set(page.tags) <= TAGS
+    assert page.tags.count("h1") == page.tags.count("style") == 1
+    assert {name for _, name, _ in page.attributes if name.startswith("on")} == set()
+    assert [
+        v for _, name, v in page.attributes if name in {"href", "src"} and v.startswith("javascript")
+    ] == []
+    html.encode()
+    assert "\u202e" not in html
+    assert "\x00" not in html
+    if text.isprintable():
+        assert page.text.count(" ".join(text.split())) >= 40
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from([*samples.verdict(), "kind", "status", "value", "limit"]), inner
+            )
+        ),
+    )
+)
+def test_whatever_stands_in_the_documents_there_is_a_page(value: Any) -> None:
+    document = (
+        value if isinstance(value, dict) else {"reasons": value, "revision": value, "evidence": [value]}
+    )
+    mapping = (
+        value if isinstance(value, dict) else {"kind": "perf_x", "values": value, "ts": value, "suite": value}
+    )
+    html = render(document, records=[mapping], rows=[mapping], events=[mapping], notes=[str(value)])
+    assert set(Page(html).tags) <= TAGS
+    html.encode()
+
+
+def test_wrong_types_are_shown_not_raised() -> None:
+    odd = [
+        {
+            "kind": ["a"],
+            "check": {},
+            "status": ["failed"],
+            "message": 1,
+            "value": "x",
+            "limit": [],
+            "unit": {},
+        }
+    ]
+    for document in ({"reasons": odd, "evidence": odd, "waivers": odd}, {"reasons": "x", "revision": 1}):
+        assert "Verdict: No verdict" in Page(full(document, rows=odd, events=odd, records=odd)).text
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "&" * 5000, "𝕏<" * 2000])
+def test_it_stays_small_and_says_what_it_leaves_out(text: str) -> None:
+    document = samples.failed()
+    document["reasons"] = [samples.reason(f"perf_{n}{text}", text, "failed", text) for n in range(1000)]
+    document["evidence"] = document["evidence"] * 500
+    document["overrides"] = [{"variable": text, "profile_value": 1, "value": 2, "looser": True}] * 500
+    document["waivers"] = [{"who": text, "why": text, "expires_at": text}] * 500
+    rows = [
+        row | {"note": text, "metric": f"m{n}", "_file": f"{n}.csv"}
+        for n in range(500)
+        for row in samples.ROWS
+    ]
+    events = [samples.event(n, f"e{n % 600}", name=text, resp=text) for n in range(3000)]
+    html = full(document, rows=rows, events=events, notes=[text] * 500)
+    assert len(html.encode()) < MAX_BYTES
+    left_out = re.findall(r"([\d,]+) (?:earlier|more) left out", html)
+    assert len(left_out) >= 7
+    assert 'aria-labelledby="raw-events-caption"' in html
+    # The latest are the ones that are shown.
+    assert "e599" in html.partition('id="raw-events"')[2].partition("</table>")[0]
+
+
+def test_an_ordinary_run_is_shown_in_full() -> None:
+    rows = samples.ROWS * 30
+    html = full(samples.verdict(), rows=rows, events=samples.EVENTS * 12)
+    assert "left out" not in html
+    table = html.partition('id="all-rows"')[2].partition("</table>")[0]
+    assert table.count("<tr>") == len(rows) + 1
+
+
+def test_secrets_never_reach_the_page() -> None:
+    document = samples.verdict(
+        "fail",
+        reasons=[samples.reason("e2e_use", "resolve", "error", "refused: Authorization: Basic hunter2==")],
+        evidence=[{"kind": "a", "status": "passed", "uri": "https://u:hunter2@x/e", "sha256": "00"}],
+    )
+    events = [samples.event(0, "resolve", resp={"token": "hunter2"}, name="?api_key=hunter2")]
+    rows = [samples.ROWS[0] | {"note": "password=hunter2"}]
+    html = full(document, events=events, rows=rows, notes=["x.csv line 3: session_id=hunter2"])
+    assert "hunter2" not in html
+    assert html.count("[REDACTED]") >= 5
+
+
+def test_nothing_is_loaded_and_nothing_runs() -> None:
+    page = Page(full(samples.failed()))
+    policy = next(value for tag, name, value in page.attributes if tag == "meta" and name == "content")
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:;")
+    assert not {"script", "iframe", "img", "object", "form", "base"} & set(page.tags)
+    assert [v for t, n, v in page.attributes if t == "link" and n == "href"] == ["data:,"]
+    style = full(samples.failed()).partition("<style>")[2].partition("</style>")[0]
+    assert not re.search(r"url\(|@import|@font-face", style)
+
+
+def test_a_screen_reader_finds_its_way() -> None:
+    html = full(samples.failed())
+    page = Page(html)
+    assert page.tags.count("h1") == 1
+    assert page.tags.count("table") == page.tags.count("caption") == 11
+    assert len(re.findall(r"<th(?! scope=)[ >]", html)) == 0
+    ids = [value for _, name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    labelled = {value for _, name, value in page.attributes if name == "aria-labelledby"}
+    assert labelled <= set(ids)
+    assert '<html lang="en">' in html

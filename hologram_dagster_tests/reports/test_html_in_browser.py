@@ -1,0 +1,171 @@
+"""The page in a real browser: nothing is requested, nothing complains, hostile text stays text."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from hologram_dagster.reports.html import render
+from hologram_dagster_tests.reports import samples
+from hologram_dagster_tests.reports.test_html import HOSTILE, everywhere
+
+pytestmark = [pytest.mark.phase7_security, pytest.mark.system("chromium")]
+
+
+class Site:
+    """Serves one page on the loopback address and remembers every request."""
+
+    def __init__(self) -> None:
+        self.html = ""
+        self.asked: list[str] = []
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                site.asked.append(self.path)
+                self.send_response(200)
+                self.send_header("content-type", "text/html")
+                self.end_headers()
+                self.wfile.write(site.html.encode())
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site()
+    thread = threading.Thread(target=site.server.serve_forever)
+    thread.start()
+    yield site
+    site.server.shutdown()
+    thread.join()
+    site.server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page()
+    yield page
+    page.close()
+
+
+def complaints(page: Page) -> list[str]:
+    heard: list[str] = []
+    page.on("console", lambda message: heard.append(message.text))
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    page.on("dialog", lambda dialog: heard.append(dialog.message))
+    return heard
+
+
+FULL = render(
+    samples.failed(), records=samples.RECORDS, rows=samples.ROWS, events=samples.EVENTS, notes=["a note"]
+)
+
+
+@pytest.mark.parametrize("html", [FULL, render(samples.running()), *map(everywhere, HOSTILE)])
+def test_it_asks_for_nothing_and_complains_of_nothing(page: Page, site: Site, html: str) -> None:
+    heard = complaints(page)
+    site.html = html
+    page.goto(site.url, wait_until="networkidle")
+    assert site.asked == ["/"]
+    assert heard == []
+    assert page.locator("h1").count() == 1
+    assert page.locator("script, img, iframe, object, svg[onload]").count() == 0
+    assert page.evaluate("getComputedStyle(document.body).display") == "block"
+
+
+def test_hostile_text_is_read_as_it_was_written(page: Page) -> None:
+    page.set_content(everywhere(HOSTILE[0]))
+    assert page.locator("h1").inner_text().endswith(HOSTILE[0] + " RUNNING".lower())
+    assert page.locator(".what").inner_text() == HOSTILE[0]
+
+
+def test_the_policy_would_stop_what_escaping_missed(page: Page, site: Site) -> None:
+    heard = complaints(page)
+    smuggled = "<script>document.title='owned'</script><img src=/x><iframe src=/y></iframe>"
+    site.html = FULL.replace("</main>", f"{smuggled}</main>")
+    page.goto(site.url, wait_until="networkidle")
+    assert site.asked == ["/"]
+    assert page.title() == "Hologram Reports"
+    assert len([text for text in heard if "Content Security Policy" in text]) == 3
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_and_is_legible(browser: Browser, width: int, scheme: str) -> None:
+    page = browser.new_page(
+        viewport={"width": width, "height": 800}, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    page.set_content(FULL)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    box = page.locator("h1").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < 400
+    # WCAG AA for text: at least 4.5 to 1 against what lies behind it.
+    faint = page.evaluate(CONTRAST)
+    assert faint == []
+    page.close()
+
+
+def test_it_can_be_printed_from_a_dark_screen(page: Page) -> None:
+    page.set_viewport_size({"width": 720, "height": 1000})
+    page.emulate_media(media="print", color_scheme="dark")
+    page.set_content(FULL)
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate(CONTRAST) == []
+    cut_off = (
+        "[...document.querySelectorAll('table')].filter(t => t.offsetWidth > t.parentElement.clientWidth)"
+    )
+    assert page.evaluate(f"{cut_off}.map(t => t.id)") == []
+
+
+def test_tables_can_be_scrolled_by_keyboard(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.set_content(FULL)
+    region = page.get_by_role("region", name="All checks")
+    region.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('[aria-labelledby=checks-caption]').scrollLeft > 0")
+
+
+CONTRAST = """() => {
+  const parse = text => {
+    const parts = text.match(/[\\d.]+/g).map(Number);
+    return parts.length < 4 ? [...parts, 1] : parts;
+  };
+  const linear = v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) =>
+    .2126 * linear(r / 255) + .7152 * linear(g / 255) + .0722 * linear(b / 255);
+  const behind = node => {
+    for (let n = node; n; n = n.parentElement) {
+      const colour = parse(getComputedStyle(n).backgroundColor);
+      if (colour[3] > 0) return colour;
+    }
+    return [255, 255, 255, 1];
+  };
+  const faint = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode.textContent.trim(), parent = walker.currentNode.parentElement;
+    if (!text) continue;
+    const [a, b] = [light(parse(getComputedStyle(parent).color)), light(behind(parent))];
+    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (ratio < 4.5) faint.push(`${text.slice(0, 30)}: ${ratio.toFixed(2)}`);
+  }
+  return faint;
+}"""
