@@ -45,10 +45,12 @@ OPERATIONS: Mapping[str, Operation] = {
 class Profile:
     """Budgets (p95, ms, keyed by operation name), sample sizes and limits of one profile.
 
-    `best_effort` names the steps whose failure is shown but does not fail the gate.
+    `job` is the Dagster job's name; `best_effort` names the steps whose failure is shown but
+    does not fail the gate.
     """
 
     name: ProfileName
+    job: str
     budgets_ms: Mapping[str, float]
     gql_samples: int
     gql_warmup: int
@@ -62,6 +64,7 @@ class Profile:
 PROFILES: Mapping[ProfileName, Profile] = {
     ProfileName.PR: Profile(
         name=ProfileName.PR,
+        job="pr_gate",
         budgets_ms={"verify": 15, "encode": 150, "gql": 150},
         gql_samples=20,
         gql_warmup=3,
@@ -72,6 +75,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
     ),
     ProfileName.MAIN: Profile(
         name=ProfileName.MAIN,
+        job="main_gate",
         budgets_ms={"verify": 8, "encode": 80, "gql": 80},
         gql_samples=100,
         gql_warmup=10,
@@ -82,6 +86,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
     ),
     ProfileName.NIGHTLY: Profile(
         name=ProfileName.NIGHTLY,
+        job="nightly",
         budgets_ms={"verify": 10, "encode": 100, "gql": 100},
         gql_samples=100,
         gql_warmup=10,
@@ -92,6 +97,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
     ),
     ProfileName.DEV: Profile(
         name=ProfileName.DEV,
+        job="dev_gate",
         budgets_ms={"verify": 50, "encode": 500, "gql": 500},
         gql_samples=5,
         gql_warmup=1,
@@ -180,9 +186,7 @@ def apply_overrides(profile: Profile, settings: Settings) -> Plan:
         "gql": settings.slo_gql_p95_ms,
     }
     budgets = {
-        name: override(
-            OPERATIONS[name].budget_variable, own, given[name], looser=(given[name] or 0) > own
-        )
+        name: override(OPERATIONS[name].budget_variable, own, given[name], looser=(given[name] or 0) > own)
         for name, own in profile.budgets_ms.items()
     }
 

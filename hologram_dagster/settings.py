@@ -60,6 +60,7 @@ class Settings(BaseSettings):
         "HOLOGRAM_STATE_DIR", Path(".hologram"), "keys, evidence, ledger, Dagster home"
     )
     reports_dir: Path = _variable("HOLOGRAM_REPORTS_DIR", Path("reports"), "reports and event files")
+    dagster_home: Path | None = _variable("DAGSTER_HOME", None, "Dagster home (default: in the state folder)")
     repository: Path = _variable("HOLOGRAM_REPOSITORY", Path(), "git repository of the target")
     baseline: str | None = _variable("HOLOGRAM_BASELINE", None, "baseline revision, any git ref")
     signing_key: SecretStr | None = _variable(

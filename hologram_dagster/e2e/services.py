@@ -64,8 +64,7 @@ class Steps:
     def step(self, name: str) -> Iterator[list[str]]:
         """Record `name` as passed, with what the step tells, or by what was seen.
 
-        Never raises for a service: an answer that is wrong fails the step, a service that
-        could not be asked is an error of it.
+        Never raises for a service: a wrong answer, or none, fails the step.
         """
         told: list[str] = []
         try:

@@ -145,7 +145,12 @@ def _tree_of_files(top: Path, pathspecs: Sequence[str]) -> str:
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects),
         }
         _unhide(top, env)
-        git(top, "add", "--all", "--", *pathspecs, env=env)
+        # Not `add --all`: that fails where an excluded path is an ignored one, too.
+        git(top, "add", "--update", "--", *pathspecs, env=env)
+        untracked = git(top, "ls-files", "-z", "--others", "--exclude-standard", "--", *pathspecs, env=env)
+        if untracked:
+            literal = {**env, "GIT_LITERAL_PATHSPECS": "1"}
+            git(top, "add", "--pathspec-from-file=-", "--pathspec-file-nul", env=literal, stdin=untracked)
         return _text(git(top, "write-tree", env=env))
 
 

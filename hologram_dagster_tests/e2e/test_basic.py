@@ -151,32 +151,32 @@ def test_a_digest_that_is_not_the_contents_is_red(bench: Bench) -> None:
 # Services that are not there, or refuse.
 
 
-def test_without_a_node_everything_is_an_error_with_its_cause(bench_for: BenchFor) -> None:
+def test_without_a_node_everything_fails_with_its_cause(bench_for: BenchFor) -> None:
     bench = bench_for(ipfs_api=f"http://{LOOPBACK}:{free_port()}")
     seen = publish(bench.services, app_name=APP)
-    assert seen.status is Status.ERROR
+    assert seen.status is Status.FAILED
     assert statuses(seen) == dict.fromkeys(
-        ("ipfs_publish", "ipfs_publish_tampered", "marketplace_publish"), "error"
+        ("ipfs_publish", "ipfs_publish_tampered", "marketplace_publish"), "failed"
     )
     assert "refused the connection" in why(seen, "ipfs_publish")
-    assert why(seen, "marketplace_publish") == "not done: ipfs_publish ended as error"
+    assert why(seen, "marketplace_publish") == "not done: ipfs_publish ended as failed"
     assert "cid" not in seen.facts
     assert not bench.services.events.path.exists()
 
 
-def test_without_a_registry_publishing_is_an_error_and_leaves_no_pin(bench_for: BenchFor) -> None:
+def test_without_a_registry_publishing_fails_and_leaves_no_pin(bench_for: BenchFor) -> None:
     bench = bench_for(f"http://{LOOPBACK}:{free_port()}/graphql")
     before = bench.services.ipfs.pins()
     seen = publish(bench.services, app_name=APP)
-    assert seen.status is Status.ERROR
+    assert seen.status is Status.FAILED
     assert statuses(seen)["ipfs_publish"] == "passed"
-    assert statuses(seen)["marketplace_publish"] == "error"
+    assert statuses(seen)["marketplace_publish"] == "failed"
     assert "cannot reach the registry" in why(seen, "marketplace_publish")
     assert "cid" not in seen.facts
     assert bench.services.ipfs.pins() == before
 
 
-def test_a_registry_killed_between_publish_and_use_is_an_error(bench_for: BenchFor, tmp_path: Path) -> None:
+def test_a_registry_killed_between_publish_and_use_fails_both(bench_for: BenchFor, tmp_path: Path) -> None:
     with Stack.start(tmp_path / "stack") as stack:
         bench = bench_for(stack.graphql_url, stack.ipfs_api)
         facts = published(bench)
@@ -184,8 +184,8 @@ def test_a_registry_killed_between_publish_and_use_is_an_error(bench_for: BenchF
         installed = install(bench.services, name=facts["name"], cid=facts["cid"])
         used = use_all(bench, facts)
         pins = bench.services.ipfs.pins()
-    assert installed.status is used.status is Status.ERROR
-    assert statuses(used) == dict.fromkeys(("resolve", "search", "uninstall", "removal"), "error")
+    assert installed.status is used.status is Status.FAILED
+    assert statuses(used) == dict.fromkeys(("resolve", "search", "uninstall", "removal"), "failed")
     # The pin is ours to remove without the registry.
     assert facts["cid"] not in pins
     skipped = {event["event"]: event for event in bench.events() if event["event"].endswith("_skipped")}
@@ -193,14 +193,12 @@ def test_a_registry_killed_between_publish_and_use_is_an_error(bench_for: BenchF
     assert all("cannot reach the registry" in event["reason"] for event in skipped.values())
 
 
-def test_a_node_killed_behind_the_registry_is_an_error_that_names_ipfs(
-    bench_for: BenchFor, tmp_path: Path
-) -> None:
+def test_a_node_killed_behind_the_registry_fails_and_names_ipfs(bench_for: BenchFor, tmp_path: Path) -> None:
     with Stack.start(tmp_path / "stack") as stack, IpfsNode.start(tmp_path / "own") as own:
         bench = bench_for(stack.graphql_url, own.api_url)
         stack.node.kill()
         seen = publish(bench.services, app_name=APP)
-    assert statuses(seen)["marketplace_publish"] == "error"
+    assert statuses(seen)["marketplace_publish"] == "failed"
     assert "publishApp: the registry refused: the IPFS node" in why(seen, "marketplace_publish")
 
 
@@ -392,10 +390,10 @@ def test_a_wrong_answer_fails_its_step(
     assert step not in ("publish", "install") or step not in bench.names()
 
 
-def test_a_busy_registry_is_an_error(bench_for: BenchFor, other_registry: OtherRegistry) -> None:
+def test_a_busy_registry_fails(bench_for: BenchFor, other_registry: OtherRegistry) -> None:
     bench = bench_for(other_registry(ONLY_LAST, None))
     seen = publish(bench.services, app_name=APP)
-    assert statuses(seen)["marketplace_publish"] == "error"
+    assert statuses(seen)["marketplace_publish"] == "failed"
     assert "HTTP status 503" in why(seen, "marketplace_publish")
 
 

@@ -139,12 +139,12 @@ def test_there_is_no_fallback(bench_for: BenchFor, other_registry: OtherRegistry
     assert "Unknown argument" in seen.why
 
 
-def test_services_that_are_not_there_are_errors(bench_for: BenchFor) -> None:
+def test_services_that_are_not_there_fail(bench_for: BenchFor) -> None:
     nowhere = f"http://{LOOPBACK}:{free_port()}"
     without_node = strict(bench_for(ipfs_api=nowhere).services)
-    assert without_node.status is Status.ERROR
-    assert list(statuses(without_node).items()) == [(step, "error") for step in STEPS]
+    assert without_node.status is Status.FAILED
+    assert list(statuses(without_node).items()) == [(step, "failed") for step in STEPS]
     without_registry = strict(bench_for(f"{nowhere}/graphql").services)
-    assert without_registry.status is Status.ERROR
+    assert without_registry.status is Status.FAILED
     assert statuses(without_registry)["ipfs_add_manifest"] == "passed"
-    assert statuses(without_registry)["publishApp"] == "error"
+    assert statuses(without_registry)["publishApp"] == "failed"

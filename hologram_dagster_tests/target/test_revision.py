@@ -229,3 +229,14 @@ def test_files_of_a_commit_are_shown_as_they_were(repository: Path) -> None:
         show_file(repository, "HEAD", "link")
     with pytest.raises(HologramError, match="no commit named"):
         show_file(repository, "f" * 40, "a.txt")
+
+
+def test_an_excluded_folder_may_be_an_ignored_one(repository: Path) -> None:
+    (repository / ".gitignore").write_text("/state/\n")
+    (repository / "state").mkdir()
+    (repository / "state" / "key").write_text("secret")
+    (repository / "new.txt").write_text("untracked")
+    seen = read_revision(repository, exclude=[repository / "state"])
+    assert seen.dirty
+    (repository / "state" / "key").write_text("another")
+    assert read_revision(repository, exclude=[repository / "state"]) == seen

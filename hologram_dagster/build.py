@@ -1,0 +1,41 @@
+"""Everything Dagster sees, put together: a fresh `Definitions` a call.
+
+What belongs here: composition. What does not: assets, checks, jobs (`defs`).
+"""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from hologram_dagster.defs.e2e import assets as e2e
+from hologram_dagster.defs.gate_checks import gate_checks
+from hologram_dagster.defs.jobs import gate_jobs
+from hologram_dagster.defs.perf import assets as perf
+from hologram_dagster.defs.release import assets as release
+from hologram_dagster.defs.source import assets as source
+from hologram_dagster.profiles import EVIDENCE
+from hologram_dagster.resources.gate import GateResource
+from hologram_dagster.resources.stack import StackResource
+
+
+def build_defs(
+    *,
+    resource_overrides: Mapping[str, object] | None = None,
+    executor: dg.ExecutorDefinition | None = None,
+) -> dg.Definitions:
+    """All assets, checks, jobs and resources of the gate.
+
+    `resource_overrides` replaces resources by key (`gate`, `stack`); `executor` replaces
+    the in-process executor, which is the default because nothing may run beside a
+    measurement and the embedded stack lives in one process.
+
+    Raises:
+        ValueError: a profile selects nothing.
+    """
+    return dg.Definitions(
+        assets=[source.revision, *perf.assets, *e2e.assets, *release.assets],
+        asset_checks=[*(gate_checks(kind) for kind in EVIDENCE), release.verdict_gate],
+        jobs=gate_jobs(),
+        resources={"gate": GateResource(), "stack": StackResource(), **(resource_overrides or {})},
+        executor=executor or dg.in_process_executor,
+    )

@@ -1,0 +1,34 @@
+"""The command line put together, and how its errors are answered.
+
+A user's mistake is one line on standard error and exit 2; a bug keeps its traceback.
+"""
+
+import sys
+
+import typer
+
+from hologram_dagster.cli import gate, setup, stack, toggles, verdict
+from hologram_dagster.errors import HologramError
+from hologram_dagster.secrets.redactor import redact
+
+app = typer.Typer(
+    name="hologram",
+    help="The release gate of Hologram: may this revision ship?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+gate.register(app)
+verdict.register(app)
+toggles.register(app)
+setup.register(app)
+app.add_typer(stack.app, name="stack")
+
+
+def main() -> None:
+    """Run the command line; exits with the verb's code, 2 on a user's mistake."""
+    try:
+        app()
+    except HologramError as error:
+        typer.echo(f"hologram: {redact(str(error))}", err=True)
+        sys.exit(2)

@@ -1,0 +1,141 @@
+"""`hologram gate`: run the gate of a profile, show its progress, end in a verdict and its exit code.
+
+The run itself is a child process; this one watches it, so that a deadline, Ctrl-C or a
+killed run still ends in an inconclusive verdict with a report.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import typer
+
+from hologram_dagster.cli.home import prepare_home
+from hologram_dagster.cli.output import Steps, show_verdict
+from hologram_dagster.evidence.document import Verdict, Word
+from hologram_dagster.gate.conclusion import own_verdict
+from hologram_dagster.gate.publishing import finish_run
+from hologram_dagster.gate.run import GateRun, open_gate_run
+from hologram_dagster.gate.services import own_endpoints
+from hologram_dagster.processes import start_child, stop_child
+from hologram_dagster.profiles import Profile, choose_profile
+from hologram_dagster.settings import Settings, load_settings
+
+_GRACE_S = 20.0
+_LAST_LINES = 5
+
+
+@dataclass(slots=True)
+class _Launched:
+    """A run in its child process; `interrupted` says why it did not come to its own end."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    interrupted: str | None = None
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def interrupt(self, reason: str) -> None:
+        """End the run: SIGINT, so that it stops its services, then SIGKILL after a grace period."""
+        if self._over.is_set() or self.interrupted:
+            return
+        self.interrupted = reason
+        with suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGINT)
+        patience = threading.Timer(_GRACE_S, self._kill)
+        patience.daemon = True
+        patience.start()
+
+    def _kill(self) -> None:
+        if not self._over.is_set():
+            stop_child(self.process, grace_s=0)
+
+    def lines(self) -> Iterator[dict[str, object]]:
+        """The progress lines, until the run has ended."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            with suppress(json.JSONDecodeError):
+                yield json.loads(line)
+        self.process.wait()
+        self._over.set()
+
+    def last_lines(self) -> str:
+        """The end of Dagster's log, for a run that broke."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
+
+
+def _launch(settings: Settings, profile: Profile, run_id: str, baseline: str | None) -> _Launched:
+    home = prepare_home(settings)
+    log = settings.state_dir / "logs" / f"{run_id}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    tags = {"hologram/profile": str(profile.name), "hologram/trigger": "cli"}
+    if baseline:
+        tags["hologram/baseline"] = baseline
+    with log.open("wb") as stream:
+        process = start_child(
+            [
+                *(sys.executable, "-m", "hologram_dagster.defs.launch"),
+                *("--job", profile.job, "--run-id", run_id, "--tags", json.dumps(tags)),
+            ],
+            env={**os.environ, "DAGSTER_HOME": str(home), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=stream,
+        )
+    return _Launched(process, log)
+
+
+def gate(
+    profile: str | None = typer.Option(
+        None, help="pr, main, nightly or dev (default: HOLOGRAM_PROFILE, else dev)."
+    ),
+    baseline: str | None = typer.Option(None, help="Baseline revision, any git ref."),
+) -> None:
+    """Run the gate and end in a verdict.
+
+    Exit codes: 0 pass, 1 fail, 2 usage or set-up, 3 inconclusive, 5 fail but waived.
+    Example: hologram gate --profile pr
+    """
+    settings = load_settings()
+    chosen = choose_profile(tag=profile, config=None, settings=settings)
+    run_id = str(uuid.uuid4())
+    baseline = baseline or settings.baseline
+    # Refuses here, with exit 2 and no trace of a run, what a run would only trip over.
+    own_endpoints(settings)
+    run = open_gate_run(settings, run_id=run_id, profile_tag=str(chosen.name), baseline_tag=baseline)
+    started = time.monotonic()
+    launched = _launch(settings, chosen, run_id, baseline)
+    deadline_s = settings.deadline_s or chosen.deadline_s
+    timer = threading.Timer(deadline_s, launched.interrupt, [f"the deadline of {deadline_s} s has passed"])
+    timer.daemon = True
+    timer.start()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda got, _: launched.interrupt(f"stopped by {signal.Signals(got).name}"))
+    steps = Steps()
+    for line in launched.lines():
+        steps.tell(line)
+    timer.cancel()
+    verdict = _conclude(run, launched)
+    show_verdict(verdict, settings.reports_dir, steps, seconds=time.monotonic() - started)
+    raise typer.Exit(verdict.exit_code)
+
+
+def _conclude(run: GateRun, launched: _Launched) -> Verdict:
+    verdict, code = own_verdict(run), launched.process.returncode
+    if verdict is not None and launched.interrupted is None and (code == 0) is (verdict.verdict is Word.PASS):
+        return verdict
+    # A run that broke after its verdict was pass is not to be trusted either.
+    reason = launched.interrupted or f"the run broke (exit code {code}); log: {launched.log}"
+    return finish_run(run, reason)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command()(gate)

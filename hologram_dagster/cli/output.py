@@ -1,0 +1,70 @@
+"""What the command line shows: progress a step, then the verdict. Plain lines, no terminal needed."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from hologram_dagster.evidence.check import CheckResult
+from hologram_dagster.evidence.verdict import Verdict
+
+_STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
+_SLOWEST = 5
+
+
+def _red_line(reason: CheckResult) -> Text:
+    """One red check on one line: where, status, cause, and figure and limit where it has any."""
+    line = Text.assemble(
+        ("  ", ""),
+        (f"{reason.kind} {reason.check}", "bold"),
+        f": {reason.status}: {reason.message}",
+    )
+    if reason.value is not None and reason.limit is not None:
+        line.append(f" [figure {reason.value:g} {reason.unit}, limit {reason.limit:g} {reason.unit}]")
+    return line
+
+
+class Steps:
+    """The steps of a run as they come; keeps their durations (s)."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False)
+        self.seconds: dict[str, float] = {}
+
+    def tell(self, line: dict[str, object]) -> None:
+        """Show one progress line of `defs.launch`."""
+        step, event = str(line.get("step")), line.get("event")
+        if event == "started":
+            return
+        seconds = float(str(line.get("seconds", 0)))
+        self.seconds[step] = seconds
+        mark, style = ("ok ", "green") if event == "finished" else ("RED", "bold red")
+        self._console.print(Text.assemble((mark, style), f" {step:<24}{seconds:7.1f} s"))
+
+    def slowest(self) -> str:
+        """Where the time went, longest step first."""
+        longest = sorted(self.seconds.items(), key=lambda item: -item[1])[:_SLOWEST]
+        return ", ".join(f"{step} {seconds:.1f} s" for step, seconds in longest)
+
+
+def show_verdict(verdict: Verdict, reports: Path, steps: Steps, *, seconds: float) -> None:
+    """Print the verdict, every red check with figure, limit and cause, and where the report is."""
+    console = Console(highlight=False)
+    word = str(verdict.verdict)
+    console.print()
+    console.print(Text.assemble(("verdict: ", "bold"), (word.upper(), _STYLES.get(word, "bold"))))
+    for override in verdict.overrides:
+        if override.looser:
+            console.print(
+                f"looser than the profile: {override.variable} = {override.value:g} "
+                f"(profile: {override.profile_value:g})",
+                style="yellow",
+            )
+    red = [reason for reason in verdict.reasons if reason.red]
+    if red:
+        for reason in red:
+            console.print(_red_line(reason), soft_wrap=True)
+    console.print(f"revision: {verdict.revision.commit[:12]}{' (dirty)' if verdict.revision.dirty else ''}")
+    if steps.seconds:
+        console.print(f"time:     {seconds:.1f} s in all; {steps.slowest()}")
+    console.print(f"report:   {(reports / 'index.html').resolve()}", soft_wrap=True)

@@ -1,0 +1,53 @@
+"""`hologram stack`: a real Hologram stack on this machine, for people and their clients."""
+
+import signal
+import threading
+from pathlib import Path
+
+import typer
+
+from hologram_dagster.settings import load_settings
+from hologram_dagster.stack.stack import Stack
+from hologram_dagster.stack.status import status as stack_status
+
+app = typer.Typer(help="A real IPFS node and registry on this machine.", no_args_is_help=True)
+
+
+def _folder() -> Path:
+    return load_settings().state_dir / "stack" / "up"
+
+
+@app.command()
+def up(
+    ipfs_port: int = typer.Option(5001, help="Port of the IPFS node's RPC."),
+    graphql_port: int = typer.Option(4000, help="Port of the registry."),
+    demo: bool = typer.Option(
+        False, help="Seed demo/object/alpha and the protected secure/object/admin-only."
+    ),
+) -> None:
+    """Run a stack until stopped, and print the variables that point the gate at it.
+
+    Example: hologram stack up --demo
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with Stack.start(_folder(), ipfs_port=ipfs_port, graphql_port=graphql_port, demo=demo) as stack:
+        for name, value in stack.variables().items():
+            typer.echo(f"export {name}={value}")
+        typer.echo("# running; Ctrl-C stops it", err=True)
+        stop.wait()
+
+
+@app.command()
+def status() -> None:
+    """Say what of the stack answers. Exit codes: 0 all of it, 1 not.
+
+    Example: hologram stack status
+    """
+    seen = stack_status(_folder())
+    if not seen.running:
+        typer.echo("no stack runs here. Start one: hologram stack up")
+    for part, said in seen.parts.items():
+        typer.echo(f"{part}: {said}")
+    raise typer.Exit(0 if seen.healthy else 1)

@@ -1,0 +1,71 @@
+"""`hologram toggles`: the ops toggles of contract section 2.7 as lines to evaluate in a shell."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+import typer
+
+from hologram_dagster.profiles import OPERATIONS, PROFILES, Profile, ProfileName
+
+
+class Endpoint(StrEnum):
+    """The deployments whose addresses the toggles know."""
+
+    LOCAL = "local"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+# Contract section 2.7.
+ENDPOINTS = {
+    Endpoint.LOCAL: {
+        "IPFS_API": "http://127.0.0.1:5001",
+        "GRAPHQL_URL": "http://localhost:4000/graphql",
+    },
+    Endpoint.STAGING: {
+        "IPFS_API": "https://ipfs-staging.example.com",
+        "GRAPHQL_URL": "https://graphql-staging.example.com/graphql",
+    },
+    Endpoint.PRODUCTION: {
+        "IPFS_API": "https://ipfs.example.com",
+        "GRAPHQL_URL": "https://graphql.example.com/graphql",
+    },
+}
+
+
+def _blocks(profile: Profile, endpoint: Endpoint) -> list[tuple[str, dict[str, str]]]:
+    budgets = {OPERATIONS[name].budget_variable: f"{ms:g}" for name, ms in profile.budgets_ms.items()}
+    sizes = {
+        "GQL_SAMPLES": str(profile.gql_samples),
+        "GQL_WARMUP": str(profile.gql_warmup),
+        "ENC_MB": str(profile.enc_mb),
+    }
+    return [("budgets", budgets), ("sample sizes", sizes), ("endpoints", ENDPOINTS[endpoint])]
+
+
+def _lines(profile: Profile, endpoint: Endpoint) -> Iterator[str]:
+    blocks = _blocks(profile, endpoint)
+    yield f"# {profile.name}, {endpoint}: {profile.description}"
+    for name, block in blocks:
+        yield f"# {name}"
+        yield from (f"export {key}={value}" for key, value in block.items())
+    yield "# PowerShell"
+    for _, block in blocks:
+        yield from (f'$env:{key}="{value}"' for key, value in block.items())
+
+
+def toggles(
+    profile: ProfileName | None = typer.Argument(None, help="pr, main, nightly or dev; all if left out."),
+    endpoint: Endpoint = typer.Argument(Endpoint.LOCAL, help="local, staging or production."),
+) -> None:
+    """Print the profile's budgets, sample sizes and endpoints, for POSIX shells and PowerShell.
+
+    Example: eval "$(hologram toggles main local | grep ^export)"
+    """
+    chosen = [PROFILES[profile]] if profile else list(PROFILES.values())
+    typer.echo("\n\n".join("\n".join(_lines(each, endpoint)) for each in chosen))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command()(toggles)

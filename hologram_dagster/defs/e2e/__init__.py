@@ -1,0 +1,1 @@
+"""End to end: publish, install, use, and the strict form without fallbacks."""

@@ -1,0 +1,117 @@
+"""The one way evidence assets are made: observe, record, show the few figures a person watches.
+
+What belongs here: the factory and the metadata every evidence asset shares.
+What does not: what is observed (each domain's `assets.py`) and what must hold
+(`gate_checks`).
+"""
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from hologram_dagster.evidence.archive import Stored
+from hologram_dagster.gate.run import GateRun
+from hologram_dagster.observation import Finding, Observation, Status
+from hologram_dagster.profiles import EVIDENCE, ProfileName
+from hologram_dagster.resources.gate import GateResource
+from hologram_dagster.resources.stack import StackResource
+
+OWNERS = ["team:release-engineering"]
+METHOD_OF_BUGS = "bug"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What an observing function gets: the gate run and the services under test."""
+
+    run: GateRun
+    stack: StackResource
+
+
+Observe = Callable[[Scene], Observation]
+
+
+def gate_tags(profiles: frozenset[ProfileName]) -> dict[str, str]:
+    """The flag tags (`gate/pr`, ...) by which command lines select a profile's assets."""
+    return {f"gate/{profile}": "" for profile in sorted(profiles)}
+
+
+def evidence_asset(
+    *,
+    kind: str,
+    group: str,
+    deps: list[str],
+    kinds: set[str],
+    method: str,
+    description: str,
+    observe: Observe,
+) -> dg.AssetsDefinition:
+    """An asset that records what `observe` saw and never judges it.
+
+    Not even a bug in `observe` stops the run: it becomes evidence with status `error`
+    and its traceback in the log, because a step that raises would take the verdict and
+    the report down with it (docs/architecture.md, *How a gate check fails*).
+    """
+
+    @dg.asset(
+        name=kind,
+        group_name=group,
+        deps=["revision", *deps],
+        tags=gate_tags(EVIDENCE[kind]),
+        owners=OWNERS,
+        kinds=kinds,
+        code_version=method,
+        description=description,
+    )
+    def _asset(
+        context: dg.AssetExecutionContext, gate: GateResource, stack: StackResource
+    ) -> dg.MaterializeResult[None]:
+        run = gate.open(context)
+        started_at = datetime.now(UTC)
+        try:
+            observation = observe(Scene(run, stack))
+        except Exception as error:
+            context.log.error(f"bug while observing {kind}", exc_info=True)
+            observation = _bug(kind, started_at, error)
+        stored = run.evidence.add(observation, run.identity)
+        return dg.MaterializeResult(
+            data_version=dg.DataVersion(stored.sha256), metadata=_metadata(run, observation, stored)
+        )
+
+    return _asset
+
+
+def _bug(kind: str, started_at: datetime, error: Exception) -> Observation:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{frame.filename.rpartition('hologram_dagster/')[2]}:{frame.lineno}"
+    return Observation(
+        kind=kind,
+        status=Status.ERROR,
+        method=METHOD_OF_BUGS,
+        started_at=started_at,
+        finished_at=datetime.now(UTC),
+        findings=(Finding("bug", Status.ERROR, f"bug in {kind}: {type(error).__name__}: {error} ({where})"),),
+    )
+
+
+def _metadata(run: GateRun, seen: Observation, stored: Stored) -> Mapping[str, Any]:
+    shown: dict[str, Any] = {"status": dg.MetadataValue.text(str(seen.status))}
+    if seen.why:
+        shown["why"] = dg.MetadataValue.text(seen.why)
+    if "p95_ms" in seen.values and "budget_ms" in seen.values:
+        p95, budget = seen.values["p95_ms"], seen.values["budget_ms"]
+        shown["p95_ms"] = dg.MetadataValue.float(round(p95, 3))
+        shown["p95_pct_of_budget"] = dg.MetadataValue.float(round(100 * p95 / budget, 1))
+        shown["budget"] = dg.MetadataValue.text(f"p95 <= {budget:g} ms")
+    else:
+        duration_s = (seen.finished_at - seen.started_at).total_seconds()
+        shown["duration_ms"] = dg.MetadataValue.float(round(1000 * duration_s, 1))
+    for name, text in seen.facts.items():
+        shown[name] = dg.MetadataValue.text(text)
+    shown["commit"] = dg.MetadataValue.text(run.identity.revision.commit)
+    shown["evidence"] = dg.MetadataValue.path(stored.uri)
+    return shown

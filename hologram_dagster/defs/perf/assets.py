@@ -1,0 +1,72 @@
+"""The perf evidence: one asset an operation (contract section 2.1), budgets judged elsewhere."""
+
+import sys
+
+from hologram_dagster.defs.evidence_assets import Scene, evidence_asset
+from hologram_dagster.gate.measurements import record_measurement
+from hologram_dagster.observation import Observation
+from hologram_dagster.perf.core import measure_core
+from hologram_dagster.perf.gql import measure_gql
+from hologram_dagster.perf.lock import measuring_lock
+from hologram_dagster.profiles import OPERATIONS
+
+METHOD = "1"
+WORKER = (sys.executable, "-m", "hologram_dagster.target.reference_worker")
+_RULE = "p95 must not exceed the profile's budget; on a breach up to two more launches decide."
+
+
+def _observe_core(name: str, scene: Scene) -> Observation:
+    plan, operation = scene.run.plan, OPERATIONS[name]
+    with measuring_lock():
+        measured = measure_core(
+            operation, command=WORKER, payload_mb=plan.enc_mb, budget_ms=plan.budgets_ms[name]
+        )
+    return record_measurement(scene.run, measured)
+
+
+def _observe_gql(scene: Scene) -> Observation:
+    plan, settings, services = scene.run.plan, scene.run.settings, scene.stack.endpoints(scene.run)
+    with measuring_lock():
+        measured = measure_gql(
+            OPERATIONS["gql"],
+            url=services.graphql_url,
+            token=services.graphql_token,
+            name=settings.graphql_test_name,
+            warmup=plan.gql_warmup,
+            samples=plan.gql_samples,
+            budget_ms=plan.budgets_ms["gql"],
+        )
+    return record_measurement(scene.run, measured)
+
+
+perf_verify = evidence_asset(
+    kind="perf_verify",
+    group="perf",
+    deps=[],
+    kinds={"python"},
+    method=METHOD,
+    description=f"60 timed calls of `verify` on the state of 65 536 bytes, in one worker process. {_RULE}",
+    observe=lambda scene: _observe_core("verify", scene),
+)
+
+perf_encode = evidence_asset(
+    kind="perf_encode",
+    group="perf",
+    deps=[],
+    kinds={"python"},
+    method=METHOD,
+    description=f"30 timed calls of `encode` on ENC_MB MiB, in one worker process. {_RULE}",
+    observe=lambda scene: _observe_core("encode", scene),
+)
+
+perf_gql = evidence_asset(
+    kind="perf_gql",
+    group="perf",
+    deps=[],
+    kinds={"graphql"},
+    method=METHOD,
+    description=f"GQL_SAMPLES timed `resolve` requests against the registry, each answer checked. {_RULE}",
+    observe=_observe_gql,
+)
+
+assets = [perf_verify, perf_encode, perf_gql]

@@ -1,0 +1,109 @@
+"""`verdict` and what renders it: `report`, `badge`, `job_summary`.
+
+They depend on the evidence assets, not on their checks, so that a red run is reported, too.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from hologram_dagster.defs.evidence_assets import OWNERS, gate_tags
+from hologram_dagster.defs.gate_checks import as_dagster, raise_if_red
+from hologram_dagster.gate.conclusion import conclude_run, verdict_check
+from hologram_dagster.gate.publishing import publish_badge, publish_report, publish_summary
+from hologram_dagster.profiles import EVIDENCE, ProfileName
+from hologram_dagster.resources.gate import GateResource
+
+GROUP = "release"
+METHOD = "1"
+_ALL = gate_tags(frozenset(ProfileName))
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=["revision", *EVIDENCE],
+    tags=_ALL,
+    owners=OWNERS,
+    kinds={"json"},
+    code_version=METHOD,
+    description=(
+        "May this revision ship? Judges all required evidence: pass, fail or inconclusive, in "
+        "`reports/verdict.json`. Missing evidence is never a pass."
+    ),
+)
+def verdict(context: dg.AssetExecutionContext, gate: GateResource) -> dg.MaterializeResult[None]:
+    """Conclude the run and keep the verdict as evidence."""
+    run = gate.open(context)
+    concluded = conclude_run(run)
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(concluded.stored.sha256),
+        metadata={
+            "verdict": str(concluded.verdict.verdict),
+            "broken": concluded.verdict.broken or "nothing",
+            "commit": run.identity.revision.commit,
+            "profile": str(run.plan.profile.name),
+            "evidence": dg.MetadataValue.path(concluded.stored.uri),
+        },
+    )
+
+
+@dg.multi_asset_check(
+    name="verdict_gate",
+    specs=[dg.AssetCheckSpec("gate", asset="verdict", description="Green only if the verdict is pass.")],
+    can_subset=True,
+    description="The last gate: red on fail and on inconclusive.",
+)
+def verdict_gate(context: dg.AssetCheckExecutionContext, gate: GateResource) -> Iterator[dg.AssetCheckResult]:
+    """Fail the run unless the verdict of this run is pass."""
+    run = gate.open(context)
+    result = verdict_check(run)
+    yield as_dagster(run, result)
+    raise_if_red("verdict", [result])
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=["verdict"],
+    tags=_ALL,
+    owners=OWNERS,
+    kinds={"html"},
+    code_version=METHOD,
+    description="`reports/index.html` and `reports/junit.xml`: the verdict, its reasons, and the panels.",
+)
+def report(context: dg.AssetExecutionContext, gate: GateResource) -> dg.MaterializeResult[None]:
+    """Render the report; it computes nothing."""
+    paths = publish_report(gate.open(context))
+    return dg.MaterializeResult(metadata={name: dg.MetadataValue.path(path) for name, path in paths.items()})
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=["verdict"],
+    tags=_ALL,
+    owners=OWNERS,
+    kinds={"json"},
+    code_version=METHOD,
+    description="The status badge as HTML, Markdown and JSON, from the verdict.",
+)
+def badge(context: dg.AssetExecutionContext, gate: GateResource) -> dg.MaterializeResult[None]:
+    """Write the badge in its three forms."""
+    paths = publish_badge(gate.open(context))
+    return dg.MaterializeResult(metadata={name: dg.MetadataValue.path(path) for name, path in paths.items()})
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=["verdict"],
+    tags=_ALL,
+    owners=OWNERS,
+    kinds={"markdown"},
+    code_version=METHOD,
+    description="The job summary in `reports/summary.md`, appended to `$GITHUB_STEP_SUMMARY` where set.",
+)
+def job_summary(context: dg.AssetExecutionContext, gate: GateResource) -> dg.MaterializeResult[None]:
+    """Write the job summary."""
+    paths = publish_summary(gate.open(context))
+    return dg.MaterializeResult(metadata={name: dg.MetadataValue.path(path) for name, path in paths.items()})
+
+
+assets = [verdict, report, badge, job_summary]

@@ -1,0 +1,42 @@
+"""`revision`: the first step of a gate run; names what is judged and leaves no stale green."""
+
+import dagster as dg
+
+from hologram_dagster.defs.evidence_assets import OWNERS, gate_tags
+from hologram_dagster.gate.conclusion import begin
+from hologram_dagster.profiles import ProfileName
+from hologram_dagster.resources.gate import COMMIT_TAG, PROFILE_TAG, GateResource
+
+
+@dg.asset(
+    group_name="source",
+    tags=gate_tags(frozenset(ProfileName)),
+    owners=OWNERS,
+    kinds={"git"},
+    code_version="1",
+    description=(
+        "The revision under test: commit, tree digest, dirtiness. Its data version is the tree digest. "
+        "Starts the gate run: `reports/verdict.json` says `inconclusive`, `running` from here on."
+    ),
+)
+def revision(context: dg.AssetExecutionContext, gate: GateResource) -> dg.MaterializeResult[None]:
+    """Identify the revision, tag the run with it, and record that this run has started."""
+    run = gate.open(context)
+    begin(run)
+    seen = run.identity.revision
+    # The command line cannot tag a run; the run tags itself, so that the UI can filter by commit.
+    context.instance.add_run_tags(
+        context.run_id, {COMMIT_TAG: seen.commit, PROFILE_TAG: str(run.plan.profile.name)}
+    )
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(seen.tree),
+        metadata={
+            "commit": seen.commit,
+            "tree": seen.tree,
+            "dirty": dg.MetadataValue.bool(seen.dirty),
+            "ref": seen.ref or "none",
+            "baseline": run.identity.baseline_commit or "none",
+            "profile": str(run.plan.profile.name),
+            "environment": str(run.settings.environment),
+        },
+    )

@@ -1,0 +1,34 @@
+"""What the command line answers of a revision, without running anything."""
+
+from datetime import UTC, datetime
+
+from hologram_dagster.evidence.answer import answer
+from hologram_dagster.evidence.archive import Evidence
+from hologram_dagster.evidence.document import ExitCode, Verdict
+from hologram_dagster.gate.run import open_signer, policy_of
+from hologram_dagster.profiles import ProfileName
+from hologram_dagster.settings import Settings
+from hologram_dagster.target.revision import read_revision, resolve_ref
+
+
+def answer_for(
+    settings: Settings, ref: str | None, profile: ProfileName | None
+) -> tuple[Verdict | None, ExitCode]:
+    """The verdict of `ref`'s newest gate run, verified again, and the exit code; (None, 4) without one.
+
+    `ref` None asks for the files as they are now, changed or not.
+
+    Raises:
+        HologramError: no such revision, or the ledger cannot be read.
+    """
+    tree = None
+    if ref is None:
+        revision = read_revision(settings.repository, exclude=[settings.state_dir, settings.reports_dir])
+        commit, tree = revision.commit, revision.tree
+    else:
+        commit = resolve_ref(settings.repository, ref)
+    policy = policy_of(settings.repository, commit)
+    evidence = Evidence(
+        settings.state_dir / "evidence", signer=open_signer(settings), trusted_keys=policy.trusted_keys
+    )
+    return answer(evidence, commit, tree=tree, profile=profile, now=datetime.now(UTC))

@@ -1,0 +1,100 @@
+"""What people and tools read of a run: report, JUnit, badge, job summary, all from its verdict.
+
+What belongs here: collecting what the reports show, and writing the files. What does
+not: how they look (`reports`). Nothing here can change a verdict.
+"""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hologram_dagster.e2e.events import read_events
+from hologram_dagster.evidence.verdict import Verdict
+from hologram_dagster.files import write_whole
+from hologram_dagster.gate.conclusion import conclude_run, vouched_verdict
+from hologram_dagster.gate.run import GateRun
+from hologram_dagster.perf.csv_rows import COLUMNS, read_rows
+from hologram_dagster.reports.badge import badge_html, badge_json, badge_markdown, make_badge
+from hologram_dagster.reports.html import render
+from hologram_dagster.reports.junit import junit_xml
+from hologram_dagster.reports.summary import append_summary, job_summary
+
+# What the summary links to, from the reports folder.
+_ARTIFACTS = {
+    "report": "index.html",
+    "verdict": "verdict.json",
+    "JUnit": "junit.xml",
+    "perf rows": "perf",
+    "events": "e2e/events.jsonl",
+}
+
+
+def publish_report(run: GateRun) -> dict[str, Path]:
+    """Write `index.html` and `junit.xml`."""
+    verdict = vouched_verdict(run)
+    document, (rows, events, notes) = verdict.to_json(), _material(run)
+    page = render(
+        document,
+        records=_records(run, verdict),
+        rows=rows,
+        events=events,
+        notes=notes,
+        folder=run.settings.reports_dir,
+    )
+    return _write(run, {"index.html": page, "junit.xml": junit_xml(document)})
+
+
+def publish_badge(run: GateRun) -> dict[str, Path]:
+    """Write the badge as HTML, Markdown and JSON."""
+    badge = make_badge(vouched_verdict(run).to_json(), datetime.now(UTC), deadline_s=run.recorded.deadline_s)
+    return _write(
+        run,
+        {
+            "badge.html": badge_html(badge),
+            "badge.md": badge_markdown(badge),
+            "badge.json": json.dumps(badge_json(badge), indent=2) + "\n",
+        },
+    )
+
+
+def publish_summary(run: GateRun) -> dict[str, Path]:
+    """Write `summary.md`, and append it to the CI system's step summary where there is one."""
+    rows, events, _ = _material(run)
+    text = job_summary(vouched_verdict(run).to_json(), rows=rows, events=events, artifacts=_ARTIFACTS)
+    if run.settings.step_summary:
+        append_summary(run.settings.step_summary, text)
+    return _write(run, {"summary.md": text})
+
+
+def finish_run(run: GateRun, interrupted: str) -> Verdict:
+    """Conclude a run that did not come to its own end, and publish everything."""
+    verdict = conclude_run(run, interrupted=interrupted).verdict
+    publish_report(run)
+    publish_badge(run)
+    publish_summary(run)
+    return verdict
+
+
+def _write(run: GateRun, contents: dict[str, str]) -> dict[str, Path]:
+    paths = {name: run.settings.reports_dir / name for name in contents}
+    for name, path in paths.items():
+        write_whole(path, contents[name])
+    return paths
+
+
+def _material(run: GateRun) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
+    """CSV rows, events, and notes on what in those files is neither."""
+    reports = run.settings.reports_dir
+    rows, row_notes = read_rows(reports / "perf")
+    events, event_notes = read_events(reports / "e2e" / "events.jsonl")
+    shown = [{**{name: getattr(row, name) for name in COLUMNS}, "_file": row.file} for row in rows]
+    return shown, events, [*row_notes, *event_notes]
+
+
+def _records(run: GateRun, verdict: Verdict) -> list[dict[str, Any]]:
+    of_run = replace(run.identity, run_id=verdict.run_id, started_at=verdict.started_at)
+    kinds = sorted({item.kind for item in verdict.evidence})
+    gathered = run.evidence.gather(of_run, kinds, now=datetime.now(UTC))
+    return [stored.record.to_json() for stored in gathered.evidence]

@@ -1,0 +1,85 @@
+"""The services that a run judges: the user's own, or an embedded stack of the run's.
+
+What belongs here: which they are, starting and removing the embedded ones, and clients for
+them. What does not: what is observed through them (`e2e`, `perf`).
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hologram_dagster.e2e.events import EventLog
+from hologram_dagster.e2e.services import Services
+from hologram_dagster.errors import HologramError
+from hologram_dagster.gate.run import GateRun
+from hologram_dagster.ipfs.client import IpfsClient
+from hologram_dagster.registry.client import RegistryClient
+from hologram_dagster.settings import Settings
+from hologram_dagster.stack.stack import Stack
+from hologram_dagster.stack.status import status
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where the services are; `embedded` says that this run started them itself."""
+
+    ipfs_api: str
+    graphql_url: str
+    graphql_token: str | None
+    embedded: bool
+
+
+def own_endpoints(settings: Settings) -> Endpoints | None:
+    """The user's services where `IPFS_API` and `GRAPHQL_URL` name them; None where neither does.
+
+    Raises:
+        HologramError: only one is set; a registry cannot read what another node holds.
+    """
+    if not settings.ipfs_api and not settings.graphql_url:
+        return None
+    if not settings.ipfs_api or not settings.graphql_url:
+        missing = "GRAPHQL_URL" if settings.ipfs_api else "IPFS_API"
+        raise HologramError(
+            f"{missing} is not set, and its counterpart is: set both to judge your services, or neither "
+            "for the embedded stack."
+        )
+    token = settings.graphql_token.get_secret_value() if settings.graphql_token else None
+    return Endpoints(settings.ipfs_api, settings.graphql_url, token, embedded=False)
+
+
+@contextmanager
+def start_embedded_stack(run: GateRun) -> Iterator[Endpoints]:
+    """A private stack for one run, in the state folder; removed with the run.
+
+    Raises:
+        HologramError: the node or the registry does not start.
+    """
+    stacks = run.settings.state_dir / "stack" / "runs"
+    _remove_leftovers(stacks)
+    folder = stacks / run.identity.run_id
+    try:
+        with Stack.start(folder) as stack:
+            yield Endpoints(stack.ipfs_api, stack.graphql_url, None, embedded=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_leftovers(stacks: Path) -> None:
+    """Remove the folders of stacks whose run was killed: the kernel has freed their locks."""
+    if stacks.exists():
+        for folder in stacks.iterdir():
+            if not status(folder).running:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def open_services(run: GateRun, endpoints: Endpoints, *, suite: str) -> Iterator[Services]:
+    """Clients for `endpoints`, and the event log of `suite` (contract section 3.1)."""
+    events = EventLog(run.settings.reports_dir / "e2e" / "events.jsonl", suite)
+    with (
+        IpfsClient(endpoints.ipfs_api) as ipfs,
+        RegistryClient(endpoints.graphql_url, token=endpoints.graphql_token) as registry,
+    ):
+        yield Services(ipfs=ipfs, registry=registry, events=events)

@@ -1,0 +1,206 @@
+"""Checked-out revisions and their environments, made once and kept while they are used.
+
+A bare mirror of the target's repository lives in the state folder, so that nothing is
+written into the user's. Each revision is a worktree of the mirror; each set of dependency
+files is one environment, shared by all revisions that have it. What is used least
+recently goes first when the folder grows beyond its cap.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hologram_dagster.errors import HologramError
+from hologram_dagster.files import write_whole
+from hologram_dagster.processes import scrubbed_environment, start_child, stop_child
+from hologram_dagster.target.git import GitRefusal, git
+
+SETUP_TIMEOUT_S = 900.0
+_LAST_LINES = 20
+_READY = ".ready"
+
+
+class SetupFailed(HologramError):  # noqa: N818 (the set-up of a revision failed; nothing is wrong with us)
+    """A set-up command of a revision failed; the text holds its last lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A revision ready to run: its files and the environment its commands may use."""
+
+    commit: str
+    tree: Path
+    environment: Path
+
+    def command(self, template: Sequence[str]) -> list[str]:
+        """`template` with `{tree}` and `{env}` filled in; other braces stay as they are."""
+        filled = {"{tree}": str(self.tree), "{env}": str(self.environment)}
+        return [_fill(part, filled) for part in template]
+
+
+def _fill(part: str, filled: Mapping[str, str]) -> str:
+    for name, value in filled.items():
+        part = part.replace(name, value)
+    return part
+
+
+class Checkouts:
+    """The cache in `root`: a mirror, worktrees by commit, environments by dependency digest."""
+
+    def __init__(self, root: Path, *, cap_bytes: int) -> None:
+        self.root = root.absolute()
+        self.cap_bytes = cap_bytes
+        self.mirror = self.root / "mirror.git"
+
+    def fetch(self, repository: Path | str) -> None:
+        """Bring the mirror up to date with `repository`, making it first if need be.
+
+        Raises:
+            HologramError: the repository cannot be read.
+        """
+        with self._locked("mirror"):
+            if not (self.mirror / _READY).exists():
+                shutil.rmtree(self.mirror, ignore_errors=True)
+                self.root.mkdir(parents=True, exist_ok=True)
+                git(
+                    self.root,
+                    "clone",
+                    "--quiet",
+                    "--mirror",
+                    "--no-hardlinks",
+                    str(repository),
+                    str(self.mirror),
+                )
+                # Unreachable commits must stay: a rewritten branch is compared with what it was.
+                git(self.mirror, "config", "gc.auto", "0")
+                write_whole(self.mirror / _READY, "")
+            git(self.mirror, "fetch", "--quiet", "--prune", str(repository), "+refs/*:refs/*")
+
+    def get(
+        self,
+        repository: Path,
+        commit: str,
+        *,
+        dependencies: Sequence[str] = (),
+        setup: Sequence[Sequence[str]] = (),
+    ) -> Checkout:
+        """`commit` of `repository`, checked out and set up.
+
+        `dependencies` are the paths whose content decides which environment serves;
+        `setup` are the commands that make one, run once in the revision's tree.
+
+        Raises:
+            SetupFailed: a set-up command failed or took longer than `SETUP_TIMEOUT_S`.
+            HologramError: no such commit.
+        """
+        if not self._has(commit):
+            self.fetch(repository)
+        tree = self._worktree(commit)
+        environment = self._environment(tree, dependencies, setup)
+        for used in (tree, environment):
+            os.utime(used)
+        self._shrink(keep={tree, environment})
+        return Checkout(commit, tree, environment)
+
+    def _has(self, commit: str) -> bool:
+        if not (self.mirror / _READY).exists():
+            return False
+        try:
+            git(self.mirror, "cat-file", "-e", f"{commit}^{{commit}}")
+        except GitRefusal:
+            return False
+        return True
+
+    def _worktree(self, commit: str) -> Path:
+        tree = self.root / "trees" / commit
+        with self._locked(f"tree-{commit}"):
+            if not tree.exists() or self._is_changed(tree, commit):
+                shutil.rmtree(tree, ignore_errors=True)
+                git(self.mirror, "worktree", "prune")
+                git(self.mirror, "worktree", "add", "--quiet", "--detach", "--force", str(tree), commit)
+        return tree
+
+    def _is_changed(self, tree: Path, commit: str) -> bool:
+        """Whether a kept worktree is not what it was: half made, or changed by what ran in it."""
+        try:
+            head = git(tree, "rev-parse", "HEAD").decode().strip()
+            return head != commit or bool(git(tree, "status", "--porcelain", "--untracked-files=no"))
+        except GitRefusal:
+            return True
+
+    def _environment(self, tree: Path, dependencies: Sequence[str], setup: Sequence[Sequence[str]]) -> Path:
+        digest = hashlib.sha256(repr([list(command) for command in setup]).encode())
+        for path in sorted(dependencies):
+            content = (tree / path).read_bytes() if (tree / path).is_file() else b""
+            digest.update(f"\0{path}\0{len(content)}\0".encode() + content)
+        environment = self.root / "environments" / digest.hexdigest()[:32]
+        with self._locked(f"environment-{environment.name}"):
+            if not (environment / _READY).exists():
+                shutil.rmtree(environment, ignore_errors=True)
+                environment.mkdir(parents=True)
+                for command in setup:
+                    self._set_up(tree, environment, command)
+                write_whole(environment / _READY, "")
+        return environment
+
+    def _set_up(self, tree: Path, environment: Path, command: Sequence[str]) -> None:
+        filled = Checkout("", tree, environment).command(command)
+        process = start_child(
+            filled,
+            cwd=tree,
+            env=scrubbed_environment({"HOLOGRAM_ENV": str(environment)}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            output, _ = process.communicate(timeout=SETUP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            raise SetupFailed(
+                f"set-up command {filled[0]!r} took longer than {SETUP_TIMEOUT_S:g} s."
+            ) from None
+        finally:
+            stop_child(process)
+        if process.returncode:
+            last = "\n".join(output.decode(errors="replace").splitlines()[-_LAST_LINES:])
+            raise SetupFailed(
+                f"set-up command {' '.join(filled)!r} failed with exit code {process.returncode}; "
+                f"its last lines:\n{last}"
+            )
+
+    def _shrink(self, keep: set[Path]) -> None:
+        """Remove what was used least recently until the cache is within its cap."""
+        kept = [path for kind in ("trees", "environments") for path in (self.root / kind).glob("*")]
+        sizes = {path: _size(path) for path in kept}
+        total = sum(sizes.values())
+        for path in sorted(kept, key=lambda each: each.stat().st_mtime):
+            if total <= self.cap_bytes:
+                break
+            if path not in keep:
+                shutil.rmtree(path, ignore_errors=True)
+                total -= sizes[path]
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        locks = self.root / "locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        with (locks / name).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files below `folder`; files that vanish meanwhile do not count."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(parent, name)).st_size  # noqa: PTH118 (a Path for each is slow)
+            except OSError:
+                continue
+    return total

@@ -1,0 +1,111 @@
+"""Which revision is the baseline, in real repositories."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hologram_dagster.errors import HologramError
+from hologram_dagster.target.baseline import choose_baseline
+from hologram_dagster.target.revision import read_revision
+
+pytestmark = pytest.mark.phase2_integration
+
+
+def _git(repository: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main")
+    done = subprocess.run(
+        ["git", "-C", str(repository), *identity, *arguments], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def _commit(repository: Path, name: str) -> str:
+    (repository / name).write_text(name)
+    _git(repository, "add", name)
+    _git(repository, "commit", "-qm", name)
+    return _git(repository, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    _git(tmp_path, "init", "-q", ".")
+    return tmp_path
+
+
+def _choose(repository: Path, *, given: str | None = None, pull_request: bool = False) -> str | None:
+    return choose_baseline(repository, read_revision(repository), given=given, pull_request=pull_request)
+
+
+def test_the_first_commit_has_none(repository: Path) -> None:
+    _commit(repository, "a")
+    assert _choose(repository) is None
+    assert _choose(repository, pull_request=True) is None
+
+
+def test_main_is_compared_with_its_first_parent(repository: Path) -> None:
+    first = _commit(repository, "a")
+    _git(repository, "checkout", "-qb", "side")
+    _commit(repository, "b")
+    _git(repository, "checkout", "-q", "main")
+    main = _commit(repository, "c")
+    _git(repository, "merge", "-q", "--no-ff", "-m", "merge", "side")
+    assert _choose(repository) == main
+    _git(repository, "checkout", "-q", main)
+    assert _choose(repository) == first
+
+
+def test_a_pull_request_is_compared_with_its_merge_base(repository: Path) -> None:
+    base = _commit(repository, "a")
+    _git(repository, "checkout", "-qb", "feature")
+    _commit(repository, "b")
+    _commit(repository, "c")
+    _git(repository, "checkout", "-q", "main")
+    _commit(repository, "d")
+    _git(repository, "checkout", "-q", "feature")
+    assert _choose(repository, pull_request=True) == base
+
+
+def test_the_remote_main_counts_before_a_local_one(repository: Path) -> None:
+    base = _commit(repository, "a")
+    _git(repository, "update-ref", "refs/remotes/origin/main", base)
+    _commit(repository, "b")
+    _commit(repository, "c")
+    assert _choose(repository, pull_request=True) == base
+
+
+def test_a_dirty_tree_is_compared_with_head(repository: Path) -> None:
+    _commit(repository, "a")
+    head = _commit(repository, "b")
+    (repository / "a").write_text("changed")
+    assert _choose(repository, pull_request=True) == head
+
+
+def test_a_given_ref_wins_and_an_unknown_one_is_refused(repository: Path) -> None:
+    first = _commit(repository, "a")
+    _commit(repository, "b")
+    _commit(repository, "c")
+    assert _choose(repository, given="HEAD~2") == first
+    with pytest.raises(HologramError, match="no commit named 'nowhere'"):
+        _choose(repository, given="nowhere")
+
+
+def test_a_clone_too_shallow_for_the_merge_base_says_how_to_deepen(repository: Path, tmp_path: Path) -> None:
+    _commit(repository, "a")
+    _git(repository, "checkout", "-qb", "feature")
+    _commit(repository, "b")
+    _git(repository, "checkout", "-q", "main")
+    _commit(repository, "c")
+    clone = tmp_path / "clone"
+    _git(
+        tmp_path,
+        "clone",
+        "-q",
+        "--depth=1",
+        "--no-single-branch",
+        "--branch=feature",
+        f"file://{repository}",
+        "clone",
+    )
+    with pytest.raises(HologramError, match="git fetch --unshallow"):
+        _choose(clone, pull_request=True)

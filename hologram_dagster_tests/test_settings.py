@@ -1,0 +1,84 @@
+"""Settings and policy: names the variable, the line and the key; never shows a value."""
+
+import pytest
+
+from hologram_dagster.errors import SettingsError
+from hologram_dagster.policy import Policy, parse_policy
+from hologram_dagster.settings import Environment, Settings, load_settings
+
+pytestmark = pytest.mark.phase0_ready
+
+
+def test_a_malformed_value_names_every_variable_and_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLO_GQL_P95_MS", "hunter2")
+    monkeypatch.setenv("GQL_SAMPLES", "-3")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert "SLO_GQL_P95_MS" in str(caught.value)
+    assert "GQL_SAMPLES" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "environment"),
+    [
+        ("dev", Environment.LOCAL),
+        ("stage", Environment.STAGING),
+        ("prod", Environment.PRODUCTION),
+        ("production", Environment.PRODUCTION),
+    ],
+)
+def test_environment_aliases(monkeypatch: pytest.MonkeyPatch, value: str, environment: Environment) -> None:
+    monkeypatch.setenv("HOLOGRAM_ENVIRONMENT", value)
+    assert load_settings().environment is environment
+
+
+@pytest.mark.parametrize(
+    ("value", "ci"), [("true", True), ("1", True), ("woodpecker", True), ("false", False)]
+)
+def test_ci_systems_say_ci_in_their_own_words(monkeypatch: pytest.MonkeyPatch, value: str, ci: bool) -> None:
+    monkeypatch.setenv("CI", value)
+    assert load_settings().ci is ci
+
+
+def test_an_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IPFS_API", "")
+    assert load_settings().ipfs_api is None
+
+
+def test_secrets_do_not_show_in_text() -> None:
+    settings = load_settings(graphql_token="sesame", signing_key="pem")
+    assert "sesame" not in repr(settings)
+    assert "pem" not in repr(settings)
+
+
+def test_every_setting_is_described() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_policy_reads_keys_and_budgets() -> None:
+    policy = parse_policy(
+        b'trusted_keys = ["0123456789abcdef"]\n[budgets.main]\ngql = 70\n', where="hologram.toml"
+    )
+    assert policy.trusted_keys == ("0123456789abcdef",)
+    assert policy.budgets.main.gql == 70
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"trusted_keys = [", "not valid TOML"),
+        (b"\n\ntrusted_keys = ['short']\n", r"line 3: trusted_keys\.0"),
+        (b"[budgets.main]\ngql = -1\n", r"line 2: budgets\.main\.gql"),
+        (b"[budgets.weekly]\ngql = 1\n", r"line 1: budgets\.weekly"),
+        (b"trusted = []\n", r"line 1: trusted"),
+        (b"\xff", "not valid TOML"),
+    ],
+)
+def test_a_broken_policy_names_line_and_key(content: bytes, told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        parse_policy(content, where="hologram.toml")
+
+
+def test_no_file_means_no_policy() -> None:
+    assert Policy().trusted_keys == ()
