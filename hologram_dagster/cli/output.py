@@ -63,7 +63,10 @@ def show_verdict(verdict: Verdict, reports: Path, steps: Steps, *, seconds: floa
     red = [reason for reason in verdict.reasons if reason.red]
     if red:
         for reason in red:
-            console.print(_red_line(reason), soft_wrap=True)
+            if reason.check != "present":
+                console.print(_red_line(reason), soft_wrap=True)
+        if absent := [reason.kind for reason in red if reason.check == "present"]:
+            console.print(f"  no fresh evidence: {', '.join(absent)}", soft_wrap=True)
     console.print(f"revision: {verdict.revision.commit[:12]}{' (dirty)' if verdict.revision.dirty else ''}")
     if steps.seconds:
         console.print(f"time:     {seconds:.1f} s in all; {steps.slowest()}")
