@@ -18,11 +18,11 @@ from hologram_dagster.settings import Settings
 _READY = ".ready"
 
 
-def instance_file() -> Path:
-    """The project's `dagster.yaml`: beside the package in a checkout, inside it when installed."""
+def project_file(name: str) -> Path:
+    """`dagster.yaml` or `workspace.yaml`: beside the package in a checkout, inside it when installed."""
     package = Path(__file__).resolve().parents[1]
-    beside = package.parent / "dagster.yaml"
-    return beside if beside.exists() else package / "dagster.yaml"
+    beside = package.parent / name
+    return beside if beside.exists() else package / name
 
 
 def prepare_home(settings: Settings) -> Path:
@@ -45,7 +45,7 @@ def prepare_home(settings: Settings) -> Path:
 
 def _first_use(home: Path) -> None:
     if not (home / "dagster.yaml").exists():
-        shutil.copyfile(instance_file(), home / "dagster.yaml")
+        shutil.copyfile(project_file("dagster.yaml"), home / "dagster.yaml")
     done = subprocess.run(
         [sys.executable, "-m", "dagster", "instance", "info"],
         env={**os.environ, "DAGSTER_HOME": str(home)},

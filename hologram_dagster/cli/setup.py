@@ -2,14 +2,11 @@
 
 import os
 import sys
-from pathlib import Path
 
 import typer
 
-from hologram_dagster.cli.home import prepare_home
+from hologram_dagster.cli.home import prepare_home, project_file
 from hologram_dagster.settings import load_settings
-
-WORKSPACE = Path(__file__).resolve().parents[2] / "workspace.yaml"
 
 
 def setup() -> None:
@@ -27,7 +24,7 @@ def ui(
     typer.echo(f"Dagster UI: http://{host}:{port} (home: {home})")
     command = [
         *(sys.executable, "-m", "dagster", "dev"),
-        *("-m", "hologram_dagster.definitions"),
+        *("-w", str(project_file("workspace.yaml"))),
         *("--host", host, "--port", str(port)),
     ]
     os.execvpe(command[0], command, {**os.environ, "DAGSTER_HOME": str(home)})
