@@ -39,12 +39,41 @@ class ProfileBudgets(_Table):
     dev: Budgets = Budgets()
 
 
+class Server(_Table):
+    """`[target.server]`: a GraphQL server of the target, to be run beside another revision's.
+
+    In `command`, `{port}` is the loopback port to listen on, `{data}` a folder of its own, and
+    `{ipfs}` the RPC of an IPFS node. A GET of `ready` answers 200 once it serves `path`.
+    """
+
+    command: tuple[str, ...] = Field(min_length=1)
+    ready: str = "/ready"
+    path: str = "/graphql"
+
+
+class Target(_Table):
+    """`[target]`: how to set up and run a revision of this repository (docs/targets.md).
+
+    `setup` are commands run once for each content of the files in `dependencies`. In all
+    commands `{tree}` is the checked-out revision and `{env}` the folder made for its
+    environment.
+    """
+
+    name: str = "target"
+    branch: str = "main"
+    dependencies: tuple[str, ...] = ()
+    setup: tuple[tuple[str, ...], ...] = ()
+    worker: tuple[str, ...] = ()
+    server: Server | None = None
+
+
 class Policy(_Table):
     """The whole file. `trusted_keys` are key ids (16 hex digits) or public keys (64): main
     and nightly accept no other key's evidence."""
 
     trusted_keys: tuple[KeyId, ...] = ()
     budgets: ProfileBudgets = Field(default=ProfileBudgets())
+    target: Target | None = None
 
 
 def _line_of(text: str, key: str) -> str:

@@ -41,12 +41,17 @@ OPERATIONS: Mapping[str, Operation] = {
 }
 
 
+# Operation -> the kind of evidence that compares it with the baseline's.
+REGRESSIONS: Mapping[str, str] = {name: f"regression_{name}" for name in OPERATIONS}
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """Budgets (p95, ms, keyed by operation name), sample sizes and limits of one profile.
 
-    `job` is the Dagster job's name; `best_effort` names the steps whose failure is shown but
-    does not fail the gate.
+    `job` is the Dagster job's name, `threshold_pct` the slowdown against the baseline that must
+    be found (contract section 2.5). `best_effort` names the steps whose failure, and the kinds
+    whose absence with a reason, is shown but does not fail the gate.
     """
 
     name: ProfileName
@@ -57,6 +62,7 @@ class Profile:
     enc_mb: int
     description: str
     deadline_s: int
+    threshold_pct: float = 10
     best_effort: frozenset[str] = field(default_factory=frozenset)
     clean_tree: bool = False
 
@@ -71,7 +77,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
         enc_mb=1,
         description="fast tests, lenient budgets",
         deadline_s=600,
-        best_effort=frozenset({"uninstall"}),
+        best_effort=frozenset({"uninstall", *REGRESSIONS.values()}),
     ),
     ProfileName.MAIN: Profile(
         name=ProfileName.MAIN,
@@ -116,6 +122,7 @@ EVIDENCE: Mapping[str, frozenset[ProfileName]] = {
     "perf_verify": _ALL,
     "perf_encode": _ALL,
     "perf_gql": _ALL,
+    **dict.fromkeys(REGRESSIONS.values(), _ALL - {ProfileName.DEV}),
     "e2e_publish": _ALL,
     "e2e_install": _ALL,
     "e2e_use": _ALL,
@@ -148,6 +155,7 @@ class Plan:
     gql_warmup: int
     enc_mb: int
     overrides: tuple[Override, ...]
+    threshold_pct: float = 10
 
 
 def choose_profile(*, tag: str | None, config: str | None, settings: Settings) -> Profile:
@@ -194,6 +202,12 @@ def apply_overrides(profile: Profile, settings: Settings) -> Plan:
         # Fewer samples and a smaller payload make a budget easier to meet.
         return int(override(variable, own, value, looser=value is not None and value < own))
 
+    threshold = override(
+        "REGRESSION_THRESHOLD_PCT",
+        profile.threshold_pct,
+        settings.regression_threshold_pct,
+        looser=(settings.regression_threshold_pct or 0) > profile.threshold_pct,
+    )
     return Plan(
         profile=profile,
         budgets_ms=budgets,
@@ -201,4 +215,5 @@ def apply_overrides(profile: Profile, settings: Settings) -> Plan:
         gql_warmup=size("GQL_WARMUP", profile.gql_warmup, settings.gql_warmup),
         enc_mb=size("ENC_MB", profile.enc_mb, settings.enc_mb),
         overrides=tuple(overrides),
+        threshold_pct=threshold,
     )

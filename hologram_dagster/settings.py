@@ -88,6 +88,9 @@ class Settings(BaseSettings):
     slo_verify_p95_ms: PositiveFloat | None = _variable("SLO_VERIFY_P95_MS", None, "p95 budget of verify, ms")
     slo_encode_p95_ms: PositiveFloat | None = _variable("SLO_ENCODE_P95_MS", None, "p95 budget of encode, ms")
     slo_gql_p95_ms: PositiveFloat | None = _variable("SLO_GQL_P95_MS", None, "p95 budget of gql, ms")
+    regression_threshold_pct: PositiveFloat | None = _variable(
+        "REGRESSION_THRESHOLD_PCT", None, "slowdown that must be found, percent (default 10)"
+    )
     enc_mb: PositiveInt | None = _variable("ENC_MB", None, "payload of encode, MiB")
     gql_samples: PositiveInt | None = _variable("GQL_SAMPLES", None, "timed requests of gql")
     gql_warmup: PositiveInt | None = _variable("GQL_WARMUP", None, "untimed requests of gql before them")

@@ -5,10 +5,13 @@ import shutil
 
 import pytest
 
+from hologram_dagster_tests.postgres import programs
+
 NEEDS = {
     "chromium": lambda: shutil.which("chromium") is not None,
     "root": lambda: os.geteuid() == 0,
     "node": lambda: shutil.which("node") is not None,
+    "postgresql": lambda: programs() is not None,
 }
 
 # Variables that would point the tests at somebody's services or change what they judge.

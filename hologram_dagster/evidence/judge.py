@@ -10,9 +10,15 @@ from dataclasses import asdict
 from hologram_dagster.evidence.check import NOTHING, Check, CheckResult, Outcome, Severity
 from hologram_dagster.evidence.gathered import Gathered
 from hologram_dagster.evidence.record import Record
-from hologram_dagster.evidence.rules import evidence_complete, observed, p95_within_budget, step
+from hologram_dagster.evidence.rules import (
+    evidence_complete,
+    no_regression,
+    observed,
+    p95_within_budget,
+    step,
+)
 from hologram_dagster.observation import Status
-from hologram_dagster.profiles import OPERATIONS, Operation, Plan
+from hologram_dagster.profiles import OPERATIONS, REGRESSIONS, Operation, Plan
 
 __all__ = ["CHECKS", "Check", "CheckResult", "Severity", "judge", "judge_gathered"]
 
@@ -58,6 +64,7 @@ def _perf(operation: Operation) -> tuple[Check, ...]:
 # Evidence kind -> its checks; `observed` comes first.
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     **{operation.kind: _perf(operation) for operation in OPERATIONS.values()},
+    **{kind: (observed({"no_regression"}), no_regression(name)) for name, kind in REGRESSIONS.items()},
     **{
         kind: (observed(steps), *(step(name, description) for name, description in steps.items()))
         for kind, steps in _STEPS.items()

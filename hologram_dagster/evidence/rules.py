@@ -94,6 +94,29 @@ def p95_within_budget(operation: Operation) -> Check:
     return Check("p95_within_budget", f"The p95 of `{operation.name}` does not exceed its budget.", rule)
 
 
+def no_regression(operation: str) -> Check:
+    """The check that the candidate is not slower than its baseline, by the rule the record was made with.
+
+    The rule needs every launch; its outcome is in the record, with the threshold it used,
+    which must be the plan's.
+    """
+
+    def rule(record: Record, plan: Plan) -> Outcome:
+        finding = _find(record, "no_regression")
+        if finding is None or record.status in _CUT_SHORT:
+            return NOTHING
+        threshold, ratio = record.values.get("threshold_pct"), record.values.get("ratio")
+        if threshold != plan.threshold_pct or ratio is None:
+            said = "no threshold" if threshold is None else f"a threshold of {threshold:g} %"
+            return Outcome(Status.FAILED, f"compared with {said}, planned {plan.threshold_pct:g} %")
+        slower_pct, margin_pct = 100 * (ratio - 1), plan.threshold_pct / 2
+        return Outcome(finding.status, finding.message, slower_pct, margin_pct, "%")
+
+    return Check(
+        "no_regression", f"`{operation}` is not slower than that of the baseline, run beside it.", rule
+    )
+
+
 def evidence_complete(samples: Callable[[Plan], int], payload_bytes: Callable[[Plan], int] | None) -> Check:
     """The check that all figures are there, over as many samples and as large a payload as planned."""
 

@@ -43,6 +43,7 @@ def run_json(run: RecordedRun) -> dict[str, Any]:
             "gql_samples": plan.gql_samples,
             "gql_warmup": plan.gql_warmup,
             "enc_mb": plan.enc_mb,
+            "threshold_pct": plan.threshold_pct,
             "best_effort": sorted(plan.profile.best_effort),
             "overrides": [asdict(override) for override in plan.overrides],
         },
@@ -82,6 +83,8 @@ def _run_from_json(data: Mapping[str, Any]) -> RecordedRun:
             gql_samples=plan["gql_samples"],
             gql_warmup=plan["gql_warmup"],
             enc_mb=plan["enc_mb"],
+            # Runs recorded before the threshold was part of the plan had the default.
+            threshold_pct=plan.get("threshold_pct", 10),
             overrides=tuple(Override(**override) for override in plan["overrides"]),
         ),
         required=tuple(data["required"]),

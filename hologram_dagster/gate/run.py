@@ -4,7 +4,7 @@ What belongs here: preflight and opening. What does not: the services (`services
 verdict (`conclusion`), the reports (`publishing`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def open_gate_run(
     )
     policy = policy_of(settings.repository, baseline or revision.commit)
     signer = open_signer(settings)
-    plan = apply_overrides(profile, settings)
+    plan = apply_overrides(_with_budgets(profile, policy), settings)
     identity = RunIdentity(
         run_id=run_id,
         profile=profile.name,
@@ -106,6 +106,12 @@ def open_gate_run(
     )
     recorded = record_run(identity, plan, deadline_s=settings.deadline_s)
     return GateRun(settings, plan, policy, recorded, evidence, signer.key_id)
+
+
+def _with_budgets(profile: Profile, policy: Policy) -> Profile:
+    """`profile` with the budgets that the baseline's `hologram.toml` states for it."""
+    own = getattr(policy.budgets, profile.name).model_dump(exclude_none=True)
+    return replace(profile, budgets_ms={**profile.budgets_ms, **own})
 
 
 def open_signer(settings: Settings) -> Signer:

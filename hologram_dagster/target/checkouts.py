@@ -20,6 +20,7 @@ from hologram_dagster.errors import HologramError
 from hologram_dagster.files import write_whole
 from hologram_dagster.processes import scrubbed_environment, start_child, stop_child
 from hologram_dagster.target.git import GitRefusal, git
+from hologram_dagster.target.revision import top_of
 
 SETUP_TIMEOUT_S = 900.0
 _LAST_LINES = 20
@@ -58,12 +59,13 @@ class Checkouts:
         self.cap_bytes = cap_bytes
         self.mirror = self.root / "mirror.git"
 
-    def fetch(self, repository: Path | str) -> None:
+    def fetch(self, repository: Path) -> None:
         """Bring the mirror up to date with `repository`, making it first if need be.
 
         Raises:
             HologramError: the repository cannot be read.
         """
+        source = str(top_of(repository))
         with self._locked("mirror"):
             if not (self.mirror / _READY).exists():
                 shutil.rmtree(self.mirror, ignore_errors=True)
@@ -74,13 +76,13 @@ class Checkouts:
                     "--quiet",
                     "--mirror",
                     "--no-hardlinks",
-                    str(repository),
+                    source,
                     str(self.mirror),
                 )
                 # Unreachable commits must stay: a rewritten branch is compared with what it was.
                 git(self.mirror, "config", "gc.auto", "0")
                 write_whole(self.mirror / _READY, "")
-            git(self.mirror, "fetch", "--quiet", "--prune", str(repository), "+refs/*:refs/*")
+            git(self.mirror, "fetch", "--quiet", "--prune", source, "+refs/*:refs/*")
 
     def get(
         self,
@@ -107,6 +109,22 @@ class Checkouts:
             os.utime(used)
         self._shrink(keep={tree, environment})
         return Checkout(commit, tree, environment)
+
+    def of_files(
+        self,
+        tree: Path,
+        commit: str,
+        *,
+        dependencies: Sequence[str] = (),
+        setup: Sequence[Sequence[str]] = (),
+    ) -> Checkout:
+        """The files in `tree` as they are, with their environment; `commit` is what they started from.
+
+        Raises:
+            SetupFailed: as `get`.
+        """
+        top = top_of(tree)
+        return Checkout(commit, top, self._environment(top, dependencies, setup))
 
     def _has(self, commit: str) -> bool:
         if not (self.mirror / _READY).exists():

@@ -41,13 +41,22 @@ def read_revision(repository: Path, *, exclude: Sequence[Path] = ()) -> Revision
     Raises:
         HologramError: no repository, no commit in it, or its files cannot be read.
     """
-    top = Path(_text(git(repository, "rev-parse", "--show-toplevel")))
+    top = top_of(repository)
     commit = _head(top)
     pathspecs = _pathspecs(top, exclude)
     changed = git(top, "status", "--porcelain", "-z", "--ignore-submodules=none", "--", *pathspecs)
     committed = _text(git(top, "rev-parse", f"{commit}^{{tree}}"))
     tree = _tree_of_files(top, pathspecs)
     return Revision(commit=commit, tree=tree, dirty=bool(changed) or tree != committed, ref=_ref(top))
+
+
+def top_of(repository: Path) -> Path:
+    """The top folder of the working tree that `repository` is in.
+
+    Raises:
+        HologramError: no repository, or a bare one.
+    """
+    return Path(_text(git(repository, "rev-parse", "--show-toplevel")))
 
 
 def is_shallow(repository: Path) -> bool:

@@ -97,11 +97,8 @@ def test_the_runs_of_a_commit_are_one_link(server: str, page: Page, judged: Benc
     commit = git(judged.folder, "rev-parse", "HEAD")
     page.goto(f"{server}/runs?{quote('q[0]')}={quote(f'tag:hologram/commit={commit}')}")
     expect(page.locator("a[href^='/runs/']").first).to_be_visible()
-    runs = {
-        link.get_attribute("href").split("?")[0]
-        for link in page.locator("a[href^='/runs/']").all()
-        if re.fullmatch(r"/runs/[0-9a-f-]{36}", (link.get_attribute("href") or "").split("?")[0])
-    }
+    links = [link.get_attribute("href") or "" for link in page.locator("a[href^='/runs/']").all()]
+    runs = {found[0] for link in links if (found := re.match(r"/runs/[0-9a-f-]{36}", link))}
     assert len(runs) == 3
 
 

@@ -1,7 +1,5 @@
 """Figures come out as they went in: once each, in order, whoever writes and whatever breaks."""
 
-import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -23,7 +21,7 @@ from hologram_dagster.history.index import FILE_NAME, History, Series
 from hologram_dagster.observation import Status
 from hologram_dagster_tests.evidence.helpers import MACHINE, NOW
 from hologram_dagster_tests.history.helpers import OTHER_MACHINE, commit, record, temporary_history
-from hologram_dagster_tests.registry.test_store import _postgres_url
+from hologram_dagster_tests.postgres import POSTGRESQL, running_postgres
 
 pytestmark = pytest.mark.phase6_perf
 
@@ -31,15 +29,14 @@ P95 = Series("perf_verify", "p95_ms", "local", MACHINE.fingerprint, "dev")
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)])
+@pytest.fixture(scope="module", params=["sqlite", POSTGRESQL])
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("history")
     if request.param == "sqlite":
         yield f"sqlite:///{folder / FILE_NAME}"
         return
-    if shutil.which("initdb") is None and "CI" not in os.environ:
-        pytest.skip("PostgreSQL is not installed")
-    yield from _postgres_url(folder)
+    with running_postgres(folder) as url:
+        yield url
 
 
 @pytest.fixture

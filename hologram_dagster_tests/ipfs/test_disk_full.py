@@ -12,7 +12,7 @@ from hologram_dagster.ipfs.client import IpfsClient
 from hologram_dagster.ipfs.faults import Cause, IpfsError
 from hologram_dagster.ipfs.node import IpfsNode
 
-pytestmark = [pytest.mark.phase9_chaos, pytest.mark.system]
+pytestmark = [pytest.mark.phase9_chaos, pytest.mark.system("root")]
 
 
 @pytest.fixture

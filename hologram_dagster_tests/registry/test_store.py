@@ -1,10 +1,6 @@
 """Rows are what was written, over reopening, in SQLite and in PostgreSQL alike."""
 
-import os
-import shutil
-import signal
 import sqlite3
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from hologram_dagster.errors import HologramError
-from hologram_dagster.processes import wait_until
 from hologram_dagster.registry import proofs, store
 from hologram_dagster.registry.faults import Code, RefusedError
 from hologram_dagster.registry.names import is_protected
 from hologram_dagster.registry.store import Entry, Store
+from hologram_dagster_tests.postgres import POSTGRESQL, running_postgres
 
 pytestmark = pytest.mark.phase5_graphql
 
@@ -33,43 +29,14 @@ def made(name: str, *, cid: str = "QmX", app: bool = True, manifest_cid: str | N
     )
 
 
-def _postgres_url(folder: Path) -> Iterator[str]:
-    """A PostgreSQL of this test's own, reached through a socket in `folder`."""
-    # PostgreSQL refuses to run as root.
-    user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.getuid() == 0 else []
-    if user:
-        shutil.chown(folder, "nobody", "nogroup")
-        for parent in folder.parents[:2]:
-            parent.chmod(0o755)
-    data = folder / "data"
-    subprocess.run(
-        [*user, "initdb", "-D", str(data), "-A", "trust", "-U", "hologram", "-E", "UTF8", "--no-sync"],
-        check=True,
-        capture_output=True,
-        cwd="/",
-    )
-    server = subprocess.Popen(
-        [*user, "postgres", "-D", str(data), "-k", str(folder), "-c", "listen_addresses="],
-        cwd="/",
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        assert wait_until((folder / ".s.PGSQL.5432").exists, timeout_s=60)
-        yield f"postgresql://hologram@/postgres?host={folder}"
-    finally:
-        server.send_signal(signal.SIGINT)  # ends it although clients are connected
-        server.wait(60)
-
-
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)])
+@pytest.fixture(scope="module", params=["sqlite", POSTGRESQL])
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("database")
     if request.param == "sqlite":
         yield f"sqlite:///{folder / 'registry.sqlite'}"
         return
-    if shutil.which("initdb") is None and "CI" not in os.environ:
-        pytest.skip("PostgreSQL is not installed")
-    yield from _postgres_url(folder)
+    with running_postgres(folder) as url:
+        yield url
 
 
 @pytest.fixture

@@ -2,13 +2,17 @@
 
 import sys
 
+import dagster as dg
+
 from hologram_dagster.defs.evidence_assets import Scene, evidence_asset
 from hologram_dagster.gate.measurements import record_measurement
+from hologram_dagster.gate.pairs import observe_regression
 from hologram_dagster.observation import Observation
 from hologram_dagster.perf.core import measure_core
 from hologram_dagster.perf.gql import measure_gql
 from hologram_dagster.perf.lock import measuring_lock
-from hologram_dagster.profiles import OPERATIONS
+from hologram_dagster.perf.paired.compare import METHOD as PAIRED_METHOD
+from hologram_dagster.profiles import OPERATIONS, REGRESSIONS
 
 METHOD = "1"
 WORKER = (sys.executable, "-m", "hologram_dagster.target.reference_worker")
@@ -22,6 +26,11 @@ def _observe_core(name: str, scene: Scene) -> Observation:
             operation, command=WORKER, payload_mb=plan.enc_mb, budget_ms=plan.budgets_ms[name]
         )
     return record_measurement(scene.run, measured)
+
+
+def _observe_regression(name: str, scene: Scene) -> Observation:
+    with measuring_lock():
+        return observe_regression(scene.run, name)
 
 
 def _observe_gql(scene: Scene) -> Observation:
@@ -69,4 +78,21 @@ perf_gql = evidence_asset(
     observe=_observe_gql,
 )
 
-assets = [perf_verify, perf_encode, perf_gql]
+
+def _regression(name: str) -> dg.AssetsDefinition:
+    return evidence_asset(
+        kind=REGRESSIONS[name],
+        group="perf",
+        deps=[],
+        kinds={"python"},
+        method=PAIRED_METHOD,
+        description=(
+            f"`{name}` of the candidate beside that of the baseline: fresh launches on one core, in "
+            "random order, wall and CPU time and the tail of each, first to 3 of at most 5 launches. Red "
+            "when slower by more than half of REGRESSION_THRESHOLD_PCT."
+        ),
+        observe=lambda scene: _observe_regression(name, scene),
+    )
+
+
+assets = [perf_verify, perf_encode, perf_gql, *(_regression(name) for name in OPERATIONS)]

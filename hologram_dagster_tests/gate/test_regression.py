@@ -1,0 +1,124 @@
+"""The candidate beside its baseline, by the commands users run: a slow commit is red, and named."""
+
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from hologram_dagster_tests.gate.bench import Bench, git
+
+pytestmark = [pytest.mark.phase6_perf, pytest.mark.performance]
+
+# A worker whose `encode` does `EXTRA` more real work of its own kind for each four parts it should do.
+WORKER = textwrap.dedent(
+    """
+    from hologram_dagster.protocol import atlas
+    from hologram_dagster.target import reference_worker
+
+    EXTRA = {extra}
+    encode = atlas.encode
+
+    def slow_encode(data):
+        encode(data[: len(data) * EXTRA // 4])
+        return encode(data)
+
+    atlas.encode = slow_encode
+    reference_worker.main()
+    """
+)
+SERVER = (
+    "command = [{python!r}, '-m', 'hologram_dagster.registry.server', '--port', '{{port}}', "
+    "'--database', 'sqlite:///{{data}}/registry.sqlite', '--ipfs-api', '{{ipfs}}']"
+)
+
+
+def _commit(bench: Bench, extra: int, **more: str) -> str:
+    (bench.folder / "worker.py").write_text(WORKER.format(extra=extra))
+    for name, content in more.items():
+        (bench.folder / f"{name}.txt").write_text(content)
+    git(bench.folder, "add", ".")
+    git(bench.folder, "commit", "-qm", f"extra {extra}")
+    return git(bench.folder, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def target(bench: Bench) -> Bench:
+    """A bench whose repository names a worker and a server, with two commits that have them."""
+    python = sys.executable
+    (bench.folder / "hologram.toml").write_text(
+        f"[target]\nname = 'scratch'\nworker = [{python!r}, '{{tree}}/worker.py']\n"
+        f"[target.server]\n{SERVER.format(python=python)}\n"
+    )
+    _commit(bench, 0)
+    return bench
+
+
+def test_a_commit_with_slower_encode_is_red_and_named_and_the_next_one_is_green(target: Bench) -> None:
+    baseline = git(target.folder, "rev-parse", "HEAD")
+    _commit(target, 2)
+    done = target.hologram("gate", "--profile", "main")
+    assert done.returncode == 1, done.stdout
+    assert set(target.red()) == {("regression_encode", "no_regression")}
+    cause = target.red()["regression_encode", "no_regression"]
+    assert cause.startswith("encode: fail")
+    assert "margin 5 %, half of the threshold of 10 %" in cause
+    assert target.verdict()["baseline"]["commit"] == baseline
+    reason = next(
+        r for r in target.verdict()["reasons"] if r["kind"] == "regression_encode" and r["status"] == "failed"
+    )
+    assert reason["value"] > 5
+    assert reason["unit"] == "%"
+    assert "encode: fail" in (target.reports / "index.html").read_text()
+    _commit(target, 2, note="the same speed again")
+    done = target.hologram("gate", "--profile", "main")
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_files_as_they_are_are_compared_with_head(target: Bench) -> None:
+    (target.folder / "worker.py").write_text(WORKER.format(extra=2))
+    done = target.hologram("gate", "--profile", "pr")
+    assert done.returncode == 1, done.stdout
+    assert ("regression_encode", "no_regression") in target.red()
+
+
+def test_a_worker_that_dies_is_an_error_with_its_last_lines(target: Bench) -> None:
+    (target.folder / "worker.py").write_text("raise SystemExit('the wheel fell off')\n")
+    git(target.folder, "commit", "-qam", "broken")
+    done = target.hologram("gate", "--profile", "pr")
+    assert done.returncode == 3, done.stdout
+    assert "the wheel fell off" in target.red()["regression_verify", "observed"]
+    assert "candidate" in target.red()["regression_verify", "observed"]
+
+
+def test_a_set_up_that_fails_is_told_with_its_last_lines(target: Bench) -> None:
+    toml = target.folder / "hologram.toml"
+    toml.write_text(
+        toml.read_text().replace(
+            "name = 'scratch'\n", "name = 'scratch'\nsetup = [['sh', '-c', 'echo no wheel; exit 3']]\n"
+        )
+    )
+    git(target.folder, "commit", "-qam", "set-up")
+    git(target.folder, "commit", "-q", "--allow-empty", "-m", "its baseline has the set-up")
+    done = target.hologram("gate", "--profile", "pr")
+    assert done.returncode == 3, done.stdout
+    assert "no wheel" in target.red()["regression_encode", "observed"]
+
+
+def test_without_a_target_pr_says_so_and_main_refuses(bench: Bench) -> None:
+    git(bench.folder, "commit", "-q", "--allow-empty", "-m", "second")
+    done = bench.hologram("gate", "--profile", "pr")
+    assert done.returncode == 0, done.stdout
+    shown = [r for r in bench.verdict()["reasons"] if r["kind"] == "regression_gql"]
+    assert {r["status"] for r in shown} == {"not_applicable"}
+    assert "[target]" in shown[0]["message"]
+    done = bench.hologram("gate", "--profile", "main")
+    assert done.returncode == 1, done.stdout
+    assert "main requires it" in bench.red()["regression_gql", "observed"]
+
+
+def test_a_wider_threshold_is_shown_as_looser(target: Bench, tmp_path: Path) -> None:
+    _commit(target, 0, note="nothing")
+    done = target.hologram("gate", "--profile", "pr", REGRESSION_THRESHOLD_PCT="300")
+    assert done.returncode == 0, done.stdout
+    assert "looser than the profile: REGRESSION_THRESHOLD_PCT = 300 (profile: 10)" in done.stdout
