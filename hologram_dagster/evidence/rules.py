@@ -5,6 +5,7 @@ checks (`judge`), what follows from the results (`verdict`).
 """
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 from hologram_dagster.evidence.check import NOTHING, Check, Outcome, Severity
 from hologram_dagster.evidence.record import Record
@@ -101,20 +102,22 @@ def no_regression(operation: str) -> Check:
     which must be the plan's.
     """
 
+    description = f"`{operation}` is not slower than that of the baseline, run beside it."
+    compared = step("no_regression", description)
+
     def rule(record: Record, plan: Plan) -> Outcome:
-        finding = _find(record, "no_regression")
-        if finding is None or record.status in _CUT_SHORT:
-            return NOTHING
+        outcome = compared.rule(record, plan)
+        if outcome is NOTHING or outcome.status not in (Status.PASSED, Status.FAILED):
+            return outcome
         threshold, ratio = record.values.get("threshold_pct"), record.values.get("ratio")
-        if threshold != plan.threshold_pct or ratio is None:
+        if ratio is None:
+            return outcome if outcome.status is Status.FAILED else Outcome(Status.FAILED, "without a ratio")
+        if threshold != plan.threshold_pct:
             said = "no threshold" if threshold is None else f"a threshold of {threshold:g} %"
             return Outcome(Status.FAILED, f"compared with {said}, planned {plan.threshold_pct:g} %")
-        slower_pct, margin_pct = 100 * (ratio - 1), plan.threshold_pct / 2
-        return Outcome(finding.status, finding.message, slower_pct, margin_pct, "%")
+        return replace(outcome, value=100 * (ratio - 1), limit=plan.threshold_pct / 2, unit="%")
 
-    return Check(
-        "no_regression", f"`{operation}` is not slower than that of the baseline, run beside it.", rule
-    )
+    return Check(compared.name, description, rule)
 
 
 def evidence_complete(samples: Callable[[Plan], int], payload_bytes: Callable[[Plan], int] | None) -> Check:

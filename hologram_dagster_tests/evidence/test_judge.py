@@ -69,6 +69,21 @@ def test_a_step_that_failed_was_skipped_or_is_missing_is_red(kind: str, name: st
         assert (result.status, result.message) == (status, "the cause")
 
 
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"ratio": 1.0, "threshold_pct": 300.0}, "a threshold of 300 %, planned 10 %"),
+        ({"ratio": 1.0}, "no threshold"),
+        ({"threshold_pct": 10.0}, "without a ratio"),
+    ],
+)
+def test_a_comparison_by_another_threshold_or_without_a_ratio_is_red(
+    values: dict[str, float], why: str
+) -> None:
+    seen = replace(observation("regression_gql"), values=values)
+    assert why in red(seen)["no_regression"].message
+
+
 @pytest.mark.parametrize("profile", [ProfileName.DEV, ProfileName.PR])
 @pytest.mark.parametrize("status", [Status.FAILED, Status.ERROR, Status.NOT_APPLICABLE, None])
 def test_a_best_effort_step_is_shown_and_never_red(profile: ProfileName, status: Status | None) -> None:
