@@ -11,6 +11,7 @@ from hologram_dagster.defs.e2e import assets as e2e
 from hologram_dagster.defs.gate_checks import gate_checks
 from hologram_dagster.defs.jobs import gate_jobs
 from hologram_dagster.defs.perf import assets as perf
+from hologram_dagster.defs.perf import checks as perf_checks
 from hologram_dagster.defs.release import assets as release
 from hologram_dagster.defs.source import assets as source
 from hologram_dagster.profiles import EVIDENCE
@@ -34,7 +35,7 @@ def build_defs(
     """
     return dg.Definitions(
         assets=[source.revision, *perf.assets, *e2e.assets, *release.assets],
-        asset_checks=[*(gate_checks(kind) for kind in EVIDENCE), release.verdict_gate],
+        asset_checks=[*(gate_checks(kind) for kind in EVIDENCE), release.verdict_gate, *perf_checks.checks],
         jobs=gate_jobs(),
         resources={"gate": GateResource(), "stack": StackResource(), **(resource_overrides or {})},
         executor=executor or dg.in_process_executor,

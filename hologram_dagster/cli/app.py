@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from hologram_dagster.cli import gate, setup, stack, toggles, verdict
+from hologram_dagster.cli import baseline, gate, setup, stack, toggles, verdict
 from hologram_dagster.errors import HologramError
 from hologram_dagster.secrets.redactor import redact
 
@@ -23,6 +23,7 @@ verdict.register(app)
 toggles.register(app)
 setup.register(app)
 app.add_typer(stack.app, name="stack")
+app.add_typer(baseline.app, name="baseline")
 
 
 def main() -> None:

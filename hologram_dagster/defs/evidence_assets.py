@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 
 from hologram_dagster.evidence.archive import Stored
+from hologram_dagster.gate.remembering import remember
 from hologram_dagster.gate.run import GateRun
 from hologram_dagster.observation import Finding, Observation, Status
 from hologram_dagster.profiles import EVIDENCE, ProfileName
@@ -78,6 +79,7 @@ def evidence_asset(
             context.log.error(f"bug while observing {kind}", exc_info=True)
             observation = _bug(kind, started_at, error)
         stored = run.evidence.add(observation, run.identity)
+        remember(run, stored.record, context.log.warning)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(stored.sha256), metadata=_metadata(run, observation, stored)
         )

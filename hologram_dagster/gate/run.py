@@ -32,7 +32,12 @@ class GateRun:
     policy: Policy
     recorded: RecordedRun
     evidence: Evidence
-    key_id: str
+    signer: Signer
+
+    @property
+    def key_id(self) -> str:
+        """The key that signs the run's evidence."""
+        return self.signer.key_id
 
     @property
     def identity(self) -> RunIdentity:
@@ -105,7 +110,7 @@ def open_gate_run(
         trusted_keys=policy.trusted_keys,
     )
     recorded = record_run(identity, plan, deadline_s=settings.deadline_s)
-    return GateRun(settings, plan, policy, recorded, evidence, signer.key_id)
+    return GateRun(settings, plan, policy, recorded, evidence, signer)
 
 
 def _with_budgets(profile: Profile, policy: Policy) -> Profile:

@@ -1,5 +1,6 @@
 """The candidate beside its baseline, by the commands users run: a slow commit is red, and named."""
 
+import json
 import sys
 import textwrap
 from pathlib import Path
@@ -122,3 +123,29 @@ def test_a_wider_threshold_is_shown_as_looser(target: Bench, tmp_path: Path) -> 
     done = target.hologram("gate", "--profile", "pr", REGRESSION_THRESHOLD_PCT="300")
     assert done.returncode == 0, done.stdout
     assert "looser than the profile: REGRESSION_THRESHOLD_PCT = 300 (profile: 10)" in done.stdout
+
+
+def test_a_baseline_is_set_on_purpose_after_a_green_main_and_taken_back(target: Bench) -> None:
+    assert target.hologram("baseline", "show").returncode == 1
+    refused = target.hologram("baseline", "roll-forward", "--reason", "first")
+    assert refused.returncode == 2
+    assert "run hologram gate --profile main" in refused.stderr
+    first = _commit(target, 0, note="one")
+    assert target.hologram("gate", "--profile", "main").returncode == 0
+    done = target.hologram("baseline", "roll-forward", "--reason", "first")
+    assert done.returncode == 0, done.stderr
+    flat = json.loads((target.reports / "perf" / "baseline.json").read_text())
+    assert set(flat) == {"core.verify_ms", "core.encode_4MB_ms", "graphql.resolve_ms"}
+    assert first in target.hologram("baseline", "show").stdout
+
+    second = _commit(target, 0, note="two")
+    refused = target.hologram("baseline", "roll-forward")
+    assert refused.returncode == 2
+    assert target.hologram("gate", "--profile", "main", "--baseline", first[:12]).returncode == 0
+    assert target.hologram("baseline", "roll-forward", "--reason", "second").returncode == 0
+    assert second in target.hologram("baseline", "show").stdout
+    backups = target.hologram("baseline", "list").stdout.split()
+    assert any("roll_forward" in name for name in backups)
+    assert target.hologram("baseline", "roll-back").returncode == 0
+    assert first in target.hologram("baseline", "show").stdout
+    assert git(target.folder, "rev-parse", "HEAD") == second
