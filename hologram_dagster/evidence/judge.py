@@ -18,7 +18,7 @@ from hologram_dagster.evidence.rules import (
     step,
 )
 from hologram_dagster.observation import Status
-from hologram_dagster.profiles import OPERATIONS, REGRESSIONS, Operation, Plan
+from hologram_dagster.profiles import DRIFTS, OPERATIONS, REGRESSIONS, Operation, Plan
 
 __all__ = ["CHECKS", "Check", "CheckResult", "Severity", "judge", "judge_gathered"]
 
@@ -64,7 +64,11 @@ def _perf(operation: Operation) -> tuple[Check, ...]:
 # Evidence kind -> its checks; `observed` comes first.
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     **{operation.kind: _perf(operation) for operation in OPERATIONS.values()},
-    **{kind: (observed({"no_regression"}), no_regression(name)) for name, kind in REGRESSIONS.items()},
+    **{
+        kind: (observed({"no_regression"}), no_regression(name))
+        for kinds in (REGRESSIONS, DRIFTS)
+        for name, kind in kinds.items()
+    },
     **{
         kind: (observed(steps), *(step(name, description) for name, description in steps.items()))
         for kind, steps in _STEPS.items()

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 
 from hologram_dagster.errors import HologramError, ServiceError
+from hologram_dagster.gate.baselines import baselines_of
 from hologram_dagster.gate.run import GateRun
 from hologram_dagster.ipfs.node import IpfsNode
 from hologram_dagster.observation import Finding, Observation, Status
@@ -33,7 +34,7 @@ from hologram_dagster.processes import (
     stop_child,
     wait_until,
 )
-from hologram_dagster.profiles import REGRESSIONS
+from hologram_dagster.profiles import DRIFTS, REGRESSIONS
 from hologram_dagster.registry.client import RegistryClient
 from hologram_dagster.target.checkouts import Checkout, Checkouts
 from hologram_dagster.target.revision import show_file
@@ -60,24 +61,40 @@ class _Sides:
 
 
 def observe_regression(run: GateRun, operation: str) -> Observation:
-    """The candidate's `operation` compared with the baseline's, by procedure H.
+    """The candidate's `operation` compared with that of the run's baseline revision."""
+    reason = "the revision is the repository's first: there is no baseline yet"
+    return _observe(run, operation, REGRESSIONS[operation], run.identity.baseline_commit, reason)
+
+
+def observe_drift(run: GateRun, operation: str) -> Observation:
+    """The candidate's `operation` compared with that of the baseline in force."""
+    shown = baselines_of(run).show()
+    # A baseline of another machine is a revision like any other: it is measured again, here.
+    in_force = shown.baseline or next(iter(shown.elsewhere), None)
+    reason = "no baseline is in force: hologram baseline roll-forward, after a green main gate"
+    return _observe(run, operation, DRIFTS[operation], in_force.commit if in_force else None, reason)
+
+
+def _observe(run: GateRun, operation: str, kind: str, baseline: str | None, reason: str) -> Observation:
+    """Procedure H on both revisions; `reason` says why there is no `baseline`.
 
     Whoever calls holds the measuring lock. Never raises for what the revisions do.
     """
     started_at = datetime.now(UTC)
-    kind = REGRESSIONS[operation]
 
     def seen(status: Status, message: str) -> Observation:
         finding = Finding("no_regression", status, message)
         return Observation(kind, status, METHOD, started_at, datetime.now(UTC), findings=(finding,))
 
     try:
-        sides = _sides(run, operation)
+        if baseline is None:
+            raise NotComparable(reason)
+        sides = _sides(run, operation, baseline)
         options = Options(limits=Limits(run.plan.threshold_pct))
         if operation == "gql":
-            with _servers(run, sides) as (baseline, candidate, request):
+            with _servers(run, sides) as (before, after, request):
                 compared = compare_servers(
-                    "gql", baseline=baseline, candidate=candidate, request=request, options=options
+                    "gql", baseline=before, candidate=after, request=request, options=options
                 )
         else:
             compared = compare_workers(
@@ -87,8 +104,8 @@ def observe_regression(run: GateRun, operation: str) -> Observation:
                 payload_bytes=_PAYLOAD_BYTES[operation],
                 options=options,
             )
-    except NotComparable as reason:
-        return seen(Status.NOT_APPLICABLE, str(reason))
+    except NotComparable as cause:
+        return seen(Status.NOT_APPLICABLE, str(cause))
     except HologramError as error:
         return seen(Status.ERROR, str(error))
     status = {"pass": Status.PASSED, "fail": Status.FAILED, "error": Status.ERROR}[compared.verdict]
@@ -99,16 +116,14 @@ def observe_regression(run: GateRun, operation: str) -> Observation:
     )
 
 
-def _sides(run: GateRun, operation: str) -> _Sides:
+def _sides(run: GateRun, operation: str, baseline: str) -> _Sides:
     """Both revisions, checked out and set up.
 
     Raises:
-        NotComparable: there is no baseline, or the target does not say how to run itself.
+        NotComparable: the target does not say how to run itself.
         HologramError: a revision cannot be checked out or set up.
     """
-    repository, baseline = run.settings.repository, run.identity.baseline_commit
-    if baseline is None:
-        raise NotComparable("the revision is the repository's first: there is no baseline yet")
+    repository = run.settings.repository
     target = run.policy.target or _own_target(repository, baseline)
     if (operation == "gql" and target.server is None) or (operation != "gql" and not target.worker):
         part = "server" if operation == "gql" else "worker"

@@ -13,7 +13,7 @@ from hologram_dagster.evidence.run import RecordedRun, record_run
 from hologram_dagster.evidence.verdict import Verdict, conclude
 from hologram_dagster.machine import Machine
 from hologram_dagster.observation import Finding, Observation, Status
-from hologram_dagster.profiles import PROFILES, REGRESSIONS, Plan, ProfileName
+from hologram_dagster.profiles import DRIFTS, PROFILES, REGRESSIONS, Plan, ProfileName
 from hologram_dagster.protocol.signing import Signer
 from hologram_dagster.target.revision import Revision
 
@@ -73,7 +73,7 @@ def observation(
         if kind in PAYLOADS:
             figures["payload_bytes"] = PAYLOADS[kind]
         made = replace(made, values=figures)
-    if kind in REGRESSIONS.values():
+    if kind in {*REGRESSIONS.values(), *DRIFTS.values()}:
         made = replace(made, values={"ratio": 1.0, "threshold_pct": 10.0})
     steps = [check.name for check in CHECKS.get(kind, ())]
     not_steps = {"observed", "p95_within_budget", "evidence_complete"}

@@ -149,3 +149,15 @@ def test_a_baseline_is_set_on_purpose_after_a_green_main_and_taken_back(target: 
     assert target.hologram("baseline", "roll-back").returncode == 0
     assert first in target.hologram("baseline", "show").stdout
     assert git(target.folder, "rev-parse", "HEAD") == second
+
+
+def test_nightly_finds_what_crept_in_step_by_step(target: Bench) -> None:
+    first = _commit(target, 0, note="one")
+    assert target.hologram("gate", "--profile", "main").returncode == 0
+    assert target.hologram("baseline", "roll-forward").returncode == 0
+    _commit(target, 1)
+    _commit(target, 1, note="no slower than its parent")
+    done = target.hologram("gate", "--profile", "nightly")
+    assert done.returncode == 1, done.stdout
+    assert set(target.red()) == {("drift_encode", "no_regression")}
+    assert json.loads(target.record("drift_encode").read_text())["facts"]["baseline_commit"] == first

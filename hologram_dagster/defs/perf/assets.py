@@ -1,18 +1,20 @@
 """The perf evidence: one asset an operation (contract section 2.1), budgets judged elsewhere."""
 
 import sys
+from collections.abc import Callable
 
 import dagster as dg
 
 from hologram_dagster.defs.evidence_assets import Scene, evidence_asset
 from hologram_dagster.gate.measurements import record_measurement
-from hologram_dagster.gate.pairs import observe_regression
+from hologram_dagster.gate.pairs import observe_drift, observe_regression
+from hologram_dagster.gate.run import GateRun
 from hologram_dagster.observation import Observation
 from hologram_dagster.perf.core import measure_core
 from hologram_dagster.perf.gql import measure_gql
 from hologram_dagster.perf.lock import measuring_lock
 from hologram_dagster.perf.paired.compare import METHOD as PAIRED_METHOD
-from hologram_dagster.profiles import OPERATIONS, REGRESSIONS
+from hologram_dagster.profiles import DRIFTS, OPERATIONS, REGRESSIONS
 
 METHOD = "1"
 WORKER = (sys.executable, "-m", "hologram_dagster.target.reference_worker")
@@ -28,9 +30,9 @@ def _observe_core(name: str, scene: Scene) -> Observation:
     return record_measurement(scene.run, measured)
 
 
-def _observe_regression(name: str, scene: Scene) -> Observation:
+def _observe_pair(observe: Callable[[GateRun, str], Observation], name: str, scene: Scene) -> Observation:
     with measuring_lock():
-        return observe_regression(scene.run, name)
+        return observe(scene.run, name)
 
 
 def _observe_gql(scene: Scene) -> Observation:
@@ -79,20 +81,28 @@ perf_gql = evidence_asset(
 )
 
 
-def _regression(name: str) -> dg.AssetsDefinition:
+_PAIRED = (
+    "fresh launches on one core, in random order, wall and CPU time and the tail of each, first to 3 of at "
+    "most 5 launches. Red when slower by more than half of REGRESSION_THRESHOLD_PCT."
+)
+
+
+def _paired(
+    kind: str, name: str, against: str, observe: Callable[[GateRun, str], Observation]
+) -> dg.AssetsDefinition:
     return evidence_asset(
-        kind=REGRESSIONS[name],
+        kind=kind,
         group="perf",
         deps=[],
         kinds={"python"},
         method=PAIRED_METHOD,
-        description=(
-            f"`{name}` of the candidate beside that of the baseline: fresh launches on one core, in "
-            "random order, wall and CPU time and the tail of each, first to 3 of at most 5 launches. Red "
-            "when slower by more than half of REGRESSION_THRESHOLD_PCT."
-        ),
-        observe=lambda scene: _observe_regression(name, scene),
+        description=f"`{name}` of the candidate beside that of {against}: {_PAIRED}",
+        observe=lambda scene: _observe_pair(observe, name, scene),
     )
 
 
-assets = [perf_verify, perf_encode, perf_gql, *(_regression(name) for name in OPERATIONS)]
+assets = [
+    *(perf_verify, perf_encode, perf_gql),
+    *(_paired(kind, name, "the baseline", observe_regression) for name, kind in REGRESSIONS.items()),
+    *(_paired(kind, name, "the rolled-forward baseline", observe_drift) for name, kind in DRIFTS.items()),
+]
