@@ -127,7 +127,7 @@ EVIDENCE: Mapping[str, frozenset[ProfileName]] = {
     "perf_encode": _ALL,
     "perf_gql": _ALL,
     **dict.fromkeys(REGRESSIONS.values(), _ALL - {ProfileName.DEV}),
-    **dict.fromkeys(DRIFTS.values(), frozenset({ProfileName.NIGHTLY})),
+    **dict.fromkeys((*DRIFTS.values(), "perf_self_test"), frozenset({ProfileName.NIGHTLY})),
     "e2e_publish": _ALL,
     "e2e_install": _ALL,
     "e2e_use": _ALL,

@@ -24,6 +24,10 @@ __all__ = ["CHECKS", "Check", "CheckResult", "Severity", "judge", "judge_gathere
 
 MIB = 1024 * 1024
 _STEPS = {
+    "perf_self_test": {
+        "no_false_alarm": "A worker beside itself is not found slower.",
+        "slowdown_found": "A worker that is 20 % slower by real work is found slower.",
+    },
     "e2e_publish": {
         "ipfs_publish": "The manifest is added to IPFS, pinned, and read back byte for byte.",
         "ipfs_publish_tampered": "One flipped byte changes the CID.",

@@ -14,6 +14,9 @@ from hologram_dagster.perf.core import measure_core
 from hologram_dagster.perf.gql import measure_gql
 from hologram_dagster.perf.lock import measuring_lock
 from hologram_dagster.perf.paired.compare import METHOD as PAIRED_METHOD
+from hologram_dagster.perf.paired.compare import Options
+from hologram_dagster.perf.paired.rule import Limits
+from hologram_dagster.perf.paired.self_test import self_test
 from hologram_dagster.profiles import DRIFTS, OPERATIONS, REGRESSIONS
 
 METHOD = "1"
@@ -33,6 +36,11 @@ def _observe_core(name: str, scene: Scene) -> Observation:
 def _observe_pair(observe: Callable[[GateRun, str], Observation], name: str, scene: Scene) -> Observation:
     with measuring_lock():
         return observe(scene.run, name)
+
+
+def _observe_self_test(scene: Scene) -> Observation:
+    with measuring_lock():
+        return self_test(Options(limits=Limits(scene.run.plan.threshold_pct)))
 
 
 def _observe_gql(scene: Scene) -> Observation:
@@ -101,7 +109,21 @@ def _paired(
     )
 
 
+perf_self_test = evidence_asset(
+    kind="perf_self_test",
+    group="perf",
+    deps=[],
+    kinds={"python"},
+    method=PAIRED_METHOD,
+    description=(
+        "The comparison judged by itself: a worker beside itself must pass, one that is 20 % slower must "
+        "fail. Otherwise the night is inconclusive."
+    ),
+    observe=_observe_self_test,
+)
+
 assets = [
+    perf_self_test,
     *(perf_verify, perf_encode, perf_gql),
     *(_paired(kind, name, "the baseline", observe_regression) for name, kind in REGRESSIONS.items()),
     *(_paired(kind, name, "the rolled-forward baseline", observe_drift) for name, kind in DRIFTS.items()),
