@@ -70,4 +70,6 @@ def show_verdict(verdict: Verdict, reports: Path, steps: Steps, *, seconds: floa
     console.print(f"revision: {verdict.revision.commit[:12]}{' (dirty)' if verdict.revision.dirty else ''}")
     if steps.seconds:
         console.print(f"time:     {seconds:.1f} s in all; {steps.slowest()}")
-    console.print(f"report:   {(reports / 'index.html').resolve()}", soft_wrap=True)
+    report = (reports / "index.html").resolve()
+    missing = "" if report.exists() else " was not written: see the causes above and the log"
+    console.print(f"report:   {report}{missing}", soft_wrap=True)

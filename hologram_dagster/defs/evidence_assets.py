@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 
+from hologram_dagster.errors import HologramError
 from hologram_dagster.evidence.archive import Stored
 from hologram_dagster.gate.remembering import remember
 from hologram_dagster.gate.run import GateRun
@@ -22,7 +23,7 @@ from hologram_dagster.resources.gate import GateResource
 from hologram_dagster.resources.stack import StackResource
 
 OWNERS = ["team:release-engineering"]
-METHOD_OF_BUGS = "bug"
+UNOBSERVED = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,12 @@ def evidence_asset(
         started_at = datetime.now(UTC)
         try:
             observation = observe(Scene(run, stack))
+        except HologramError as error:
+            observation = _unobserved(kind, started_at, "unobserved", str(error))
         except Exception as error:
+            # Evidence of a bug, whatever it is.
             context.log.error(f"bug while observing {kind}", exc_info=True)
-            observation = _bug(kind, started_at, error)
+            observation = _unobserved(kind, started_at, "bug", _told(kind, error))
         stored = run.evidence.add(observation, run.identity)
         remember(run, stored.record, context.log.warning)
         return dg.MaterializeResult(
@@ -87,16 +91,21 @@ def evidence_asset(
     return _asset
 
 
-def _bug(kind: str, started_at: datetime, error: Exception) -> Observation:
+def _told(kind: str, error: Exception) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{frame.filename.rpartition('hologram_dagster/')[2]}:{frame.lineno}"
+    return f"bug in {kind}: {type(error).__name__}: {error} ({where})"
+
+
+def _unobserved(kind: str, started_at: datetime, name: str, why: str) -> Observation:
+    """What there is to record where nothing could be observed: why."""
     return Observation(
         kind=kind,
         status=Status.ERROR,
-        method=METHOD_OF_BUGS,
+        method=UNOBSERVED,
         started_at=started_at,
         finished_at=datetime.now(UTC),
-        findings=(Finding("bug", Status.ERROR, f"bug in {kind}: {type(error).__name__}: {error} ({where})"),),
+        findings=(Finding(name, Status.ERROR, why),),
     )
 
 

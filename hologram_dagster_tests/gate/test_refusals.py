@@ -1,5 +1,6 @@
 """What the gate refuses to judge, each with exit 2 and what to do; and the holes of an empty selection."""
 
+import subprocess
 from pathlib import Path
 
 import dagster as dg
@@ -114,3 +115,32 @@ def test_every_asset_says_what_it_is_and_who_owns_it() -> None:
         assert node.group_name != "default", key
         assert node.kinds, key
         assert node.code_version, key
+
+
+@pytest.mark.system("root")
+@pytest.mark.parametrize("options", ["size=64k,ro", "size=8k"])
+def test_reports_that_cannot_be_written_are_told_and_never_a_pass(bench: Bench, options: str) -> None:
+    bench.reports.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(bench.reports)], check=True)
+    try:
+        done = bench.hologram("gate")
+        assert done.returncode in {2, 3}, done.stdout + done.stderr
+        assert "Free space or fix its permissions" in done.stdout + done.stderr
+        assert "bug" not in done.stdout
+        assert "Traceback" not in done.stdout + done.stderr
+    finally:
+        subprocess.run(["umount", str(bench.reports)], check=True)
+
+
+def test_files_of_other_tools_are_noted_and_kept(bench: Bench) -> None:
+    rows, events = bench.reports / "perf" / "other.csv", bench.reports / "e2e" / "events.jsonl"
+    rows.parent.mkdir(parents=True)
+    events.parent.mkdir()
+    rows.write_text("a,b\n1\n")
+    events.write_text("garbage{\n")
+    assert bench.hologram("gate").returncode == 0
+    page = (bench.reports / "index.html").read_text()
+    assert "other.csv line 1" in page
+    assert "events.jsonl" in page
+    assert rows.read_text() == "a,b\n1\n"
+    assert events.read_text().startswith("garbage{\n")
