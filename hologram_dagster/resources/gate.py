@@ -4,6 +4,9 @@ What belongs here: translating Dagster's run (id, tags, instance) into `gate.Gat
 What does not: any rule of the gate.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import dagster as dg
 from pydantic import PrivateAttr
 
@@ -27,6 +30,15 @@ class GateRefused(dg.Failure):
         super().__init__(description=reason, allow_retries=False)
 
 
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Tell a user's mistake, or what the environment does not allow, as a refusal without our frames."""
+    try:
+        yield
+    except HologramError as error:
+        raise GateRefused(str(error)) from None
+
+
 class GateResource(dg.ConfigurableResource[None]):
     """Opens the gate run that a step belongs to; the same object for every step of a run."""
 
@@ -43,7 +55,7 @@ class GateResource(dg.ConfigurableResource[None]):
         run = context.run
         if run.run_id in self._opened:
             return self._opened[run.run_id]
-        try:
+        with refusing():
             settings = load_settings()
             if not settings.allow_ephemeral and _is_thrown_away(context.instance):
                 raise HologramError(
@@ -59,8 +71,6 @@ class GateResource(dg.ConfigurableResource[None]):
                 commit_tag=run.tags.get(COMMIT_TAG),
                 baseline_tag=run.tags.get(BASELINE_TAG),
             )
-        except HologramError as error:
-            raise GateRefused(str(error)) from None
         self._opened[run.run_id] = opened
         return opened
 

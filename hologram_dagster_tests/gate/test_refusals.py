@@ -144,3 +144,12 @@ def test_files_of_other_tools_are_noted_and_kept(bench: Bench) -> None:
     assert "events.jsonl" in page
     assert rows.read_text() == "a,b\n1\n"
     assert events.read_text().startswith("garbage{\n")
+
+
+def test_a_verdict_that_no_run_concluded_is_not_reported(bench: Bench) -> None:
+    assert bench.hologram("gate", SLO_GQL_P95_MS="0.0001").returncode == 1
+    path = bench.reports / "verdict.json"
+    path.write_text(path.read_text().replace('"verdict": "fail"', '"verdict": "pass"'))
+    done = bench.materialize("report")
+    assert done.returncode == 1
+    assert "is not what a gate run concluded" in done.stderr

@@ -3,7 +3,8 @@
 They depend on the evidence assets, not on their checks, so that a red run is reported, too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import dagster as dg
 
@@ -11,8 +12,9 @@ from hologram_dagster.defs.evidence_assets import OWNERS, gate_tags
 from hologram_dagster.defs.gate_checks import as_dagster, raise_if_red
 from hologram_dagster.gate.conclusion import conclude_run, verdict_check
 from hologram_dagster.gate.publishing import publish_badge, publish_report, publish_summary
+from hologram_dagster.gate.run import GateRun
 from hologram_dagster.profiles import EVIDENCE, ProfileName
-from hologram_dagster.resources.gate import GateResource
+from hologram_dagster.resources.gate import GateResource, refusing
 
 GROUP = "release"
 METHOD = "1"
@@ -34,7 +36,8 @@ _ALL = gate_tags(frozenset(ProfileName))
 def verdict(context: dg.AssetExecutionContext, gate: GateResource) -> dg.MaterializeResult[None]:
     """Conclude the run and keep the verdict as evidence."""
     run = gate.open(context)
-    concluded = conclude_run(run)
+    with refusing():
+        concluded = conclude_run(run)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(concluded.stored.sha256),
         metadata={
@@ -56,54 +59,53 @@ def verdict(context: dg.AssetExecutionContext, gate: GateResource) -> dg.Materia
 def verdict_gate(context: dg.AssetCheckExecutionContext, gate: GateResource) -> Iterator[dg.AssetCheckResult]:
     """Fail the run unless the verdict of this run is pass."""
     run = gate.open(context)
-    result = verdict_check(run)
+    with refusing():
+        result = verdict_check(run)
     yield as_dagster(run, result)
     raise_if_red("verdict", [result])
 
 
-@dg.asset(
-    group_name=GROUP,
-    deps=["verdict"],
-    tags=_ALL,
-    owners=OWNERS,
-    kinds={"html"},
-    code_version=METHOD,
-    description="`reports/index.html` and `reports/junit.xml`: the verdict, its reasons, and the panels.",
+def _published(
+    name: str, kind: str, description: str, publish: Callable[[GateRun], dict[str, Path]]
+) -> dg.AssetsDefinition:
+    """An asset that renders the verdict into files and computes nothing."""
+
+    @dg.asset(
+        name=name,
+        group_name=GROUP,
+        deps=["verdict"],
+        tags=_ALL,
+        owners=OWNERS,
+        kinds={kind},
+        code_version=METHOD,
+        description=description,
+    )
+    def _asset(context: dg.AssetExecutionContext, gate: GateResource) -> dg.MaterializeResult[None]:
+        with refusing():
+            paths = publish(gate.open(context))
+        return dg.MaterializeResult(
+            metadata={name: dg.MetadataValue.path(path) for name, path in paths.items()}
+        )
+
+    return _asset
+
+
+report = _published(
+    "report",
+    "html",
+    "`reports/index.html` and `reports/junit.xml`: the verdict, its reasons, and the panels.",
+    publish_report,
 )
-def report(context: dg.AssetExecutionContext, gate: GateResource) -> dg.MaterializeResult[None]:
-    """Render the report; it computes nothing."""
-    paths = publish_report(gate.open(context))
-    return dg.MaterializeResult(metadata={name: dg.MetadataValue.path(path) for name, path in paths.items()})
 
-
-@dg.asset(
-    group_name=GROUP,
-    deps=["verdict"],
-    tags=_ALL,
-    owners=OWNERS,
-    kinds={"json"},
-    code_version=METHOD,
-    description="The status badge as HTML, Markdown and JSON, from the verdict.",
+badge = _published(
+    "badge", "json", "The status badge as HTML, Markdown and JSON, from the verdict.", publish_badge
 )
-def badge(context: dg.AssetExecutionContext, gate: GateResource) -> dg.MaterializeResult[None]:
-    """Write the badge in its three forms."""
-    paths = publish_badge(gate.open(context))
-    return dg.MaterializeResult(metadata={name: dg.MetadataValue.path(path) for name, path in paths.items()})
 
-
-@dg.asset(
-    group_name=GROUP,
-    deps=["verdict"],
-    tags=_ALL,
-    owners=OWNERS,
-    kinds={"markdown"},
-    code_version=METHOD,
-    description="The job summary in `reports/summary.md`, appended to `$GITHUB_STEP_SUMMARY` where set.",
+job_summary = _published(
+    "job_summary",
+    "markdown",
+    "The job summary in `reports/summary.md`, appended to `$GITHUB_STEP_SUMMARY` where set.",
+    publish_summary,
 )
-def job_summary(context: dg.AssetExecutionContext, gate: GateResource) -> dg.MaterializeResult[None]:
-    """Write the job summary."""
-    paths = publish_summary(gate.open(context))
-    return dg.MaterializeResult(metadata={name: dg.MetadataValue.path(path) for name, path in paths.items()})
-
 
 assets = [verdict, report, badge, job_summary]

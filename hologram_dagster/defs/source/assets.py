@@ -5,7 +5,7 @@ import dagster as dg
 from hologram_dagster.defs.evidence_assets import OWNERS, gate_tags
 from hologram_dagster.gate.conclusion import begin
 from hologram_dagster.profiles import ProfileName
-from hologram_dagster.resources.gate import COMMIT_TAG, PROFILE_TAG, GateResource
+from hologram_dagster.resources.gate import COMMIT_TAG, PROFILE_TAG, GateResource, refusing
 
 
 @dg.asset(
@@ -22,7 +22,8 @@ from hologram_dagster.resources.gate import COMMIT_TAG, PROFILE_TAG, GateResourc
 def revision(context: dg.AssetExecutionContext, gate: GateResource) -> dg.MaterializeResult[None]:
     """Identify the revision, tag the run with it, and record that this run has started."""
     run = gate.open(context)
-    begin(run)
+    with refusing():
+        begin(run)
     seen = run.identity.revision
     # The command line cannot tag a run; the run tags itself, so that the UI can filter by commit.
     context.instance.add_run_tags(
