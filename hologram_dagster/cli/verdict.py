@@ -33,8 +33,11 @@ def verdict(
         typer.echo(f"verdict: FAIL\n  {redact(str(error))}")
         raise typer.Exit(ExitCode.FAIL) from None
     if answered is None:
-        asked = revision or "these files"
-        typer.echo(f"no verdict: no gate run of {asked} is known here. Run: hologram gate", err=True)
+        of_commit = "" if revision else ", or ask for the commit alone: hologram verdict HEAD"
+        asked = revision or "the files as they are now"
+        typer.echo(
+            f"no verdict: no gate run of {asked} is known here. Run hologram gate{of_commit}.", err=True
+        )
         raise typer.Exit(code)
     if as_json:
         typer.echo(json.dumps(answered.to_json(), indent=2))

@@ -153,3 +153,9 @@ def test_a_verdict_that_no_run_concluded_is_not_reported(bench: Bench) -> None:
     done = bench.materialize("report")
     assert done.returncode == 1
     assert "is not what a gate run concluded" in done.stderr
+
+
+def test_without_a_gate_run_there_is_no_verdict(make_bench: MakeBench) -> None:
+    done = make_bench().hologram("verdict")
+    assert done.returncode == 4
+    assert "hologram verdict HEAD" in done.stderr
