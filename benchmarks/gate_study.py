@@ -311,7 +311,7 @@ def run_study(options: argparse.Namespace) -> None:
     trials = read_trials()
     with tempfile.TemporaryDirectory(prefix="hologram-study-") as folder:
         bench = Bench(Path(folder))
-        for hog in (False, True):
+        for hog in (host == "hog" for host in options.hosts):
             while pending := _pending(trials, options, hog):
                 with hogs(hog):
                     for operation, effect in pending:
@@ -335,7 +335,8 @@ def _pending(
         (operation, effect)
         for operation in options.operations
         for effect in EFFECTS
-        if have.get((operation, hog, effect.name), 0)
+        if effect.name in options.effects
+        and have.get((operation, hog, effect.name), 0)
         < (options.null_trials if effect.null else options.trials)
     ]
 
@@ -372,6 +373,9 @@ def main() -> None:
         help="trials of each unchanged candidate (default: %(default)s)",
     )
     parser.add_argument("--operations", nargs="+", choices=OPERATIONS, default=OPERATIONS)
+    names = tuple(effect.name for effect in EFFECTS)
+    parser.add_argument("--effects", nargs="+", choices=names, default=names, help="only these candidates")
+    parser.add_argument("--hosts", nargs="+", choices=("quiet", "hog"), default=("quiet", "hog"))
     parser.add_argument("--json", action="store_true", help="the short form")
     options = parser.parse_args()
     if options.trials < 1 or options.null_trials < 1:
