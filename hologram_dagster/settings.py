@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     )
     reports_dir: Path = _variable("HOLOGRAM_REPORTS_DIR", Path("reports"), "reports and event files")
     dagster_home: Path | None = _variable("DAGSTER_HOME", None, "Dagster home (default: in the state folder)")
+    dagster_pg_url: SecretStr | None = _variable(
+        "DAGSTER_PG_URL", None, "PostgreSQL for Dagster's runs and events (default: SQLite in the home)"
+    )
     repository: Path = _variable("HOLOGRAM_REPOSITORY", Path(), "git repository of the target")
     baseline: str | None = _variable("HOLOGRAM_BASELINE", None, "baseline revision, any git ref")
     signing_key: SecretStr | None = _variable(

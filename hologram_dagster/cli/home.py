@@ -2,20 +2,25 @@
 
 Two processes at the first use of an empty home can break its database for good, so
 `dagster instance info` runs alone first, under a lock. See docs/architecture.md.
+Runs and events are kept in SQLite in the home, or in the PostgreSQL of `DAGSTER_PG_URL`.
 """
 
 import fcntl
+import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.files import write_whole
+from hologram_dagster.secrets.redactor import redact
 from hologram_dagster.settings import Settings
 
 _READY = ".ready"
+_INSTANCE_FILE = "dagster.yaml"
+# The URL stays in the environment: it holds a password.
+_POSTGRES = "storage:\n  postgres:\n    postgres_url: {env: DAGSTER_PG_URL}\n"
 
 
 def project_file(name: str) -> Path:
@@ -36,16 +41,38 @@ def prepare_home(settings: Settings) -> Path:
         home.mkdir(parents=True, exist_ok=True)
         with (home / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not (home / _READY).exists():
+            written = _write_instance_file(home, postgres=settings.dagster_pg_url is not None)
+            if written or not (home / _READY).exists():
                 _first_use(home)
     except OSError as error:
         raise HologramError(f"cannot prepare the Dagster home {home}: {error.strerror}.") from error
     return home
 
 
+def _write_instance_file(home: Path, *, postgres: bool) -> bool:
+    """Have the home's instance file name the storage asked for; whether it was written.
+
+    A file that is not one of our two is the user's own, and stays as it is.
+
+    Raises:
+        HologramError: PostgreSQL is asked for, and its package is not installed.
+    """
+    if postgres and importlib.util.find_spec("dagster_postgres") is None:
+        raise HologramError(
+            "DAGSTER_PG_URL is set, and dagster-postgres is not installed: "
+            "pip install 'hologram_dagster[postgres]', or unset it for SQLite."
+        )
+    sqlite = project_file(_INSTANCE_FILE).read_text(encoding="utf-8")
+    both = {False: sqlite, True: sqlite + _POSTGRES}
+    path = home / _INSTANCE_FILE
+    found = path.read_text(encoding="utf-8") if path.exists() else None
+    if found == both[postgres] or (found is not None and found not in both.values()):
+        return False
+    write_whole(path, both[postgres])
+    return True
+
+
 def _first_use(home: Path) -> None:
-    if not (home / "dagster.yaml").exists():
-        shutil.copyfile(project_file("dagster.yaml"), home / "dagster.yaml")
     done = subprocess.run(
         [sys.executable, "-m", "dagster", "instance", "info"],
         env={**os.environ, "DAGSTER_HOME": str(home)},
@@ -54,6 +81,7 @@ def _first_use(home: Path) -> None:
         check=False,
     )
     if done.returncode != 0:
+        (home / _READY).unlink(missing_ok=True)
         last = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        raise HologramError(f"Dagster refuses the home {home}: {last[0]}")
+        raise HologramError(f"Dagster refuses the home {home}: {redact(last[0])}")
     write_whole(home / _READY, "")
