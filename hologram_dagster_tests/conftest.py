@@ -1,11 +1,16 @@
-"""What all tests share: the rule for tests marked `system`, and an environment without surprises."""
+"""What all tests share: the rule for tests marked `system`, an environment without surprises, and
+one prepared Dagster home and one real stack, with a fresh repository for each test of the gate.
+"""
 
 import os
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from hologram_dagster_tests.gate.bench import SURPRISES
+from hologram_dagster.stack.stack import Stack
+from hologram_dagster_tests.gate.bench import SURPRISES, Bench, MakeBench
 from hologram_dagster_tests.postgres import programs
 
 NEEDS = {
@@ -36,3 +41,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [*SURPRISES, *(name for name in os.environ if name.startswith("HOLOGRAM_"))]:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def dagster_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Dagster home after its first use."""
+    bench = Bench.make(tmp_path_factory.mktemp("home") / "repository")
+    done = bench.hologram("setup")
+    assert done.returncode == 0, done.stderr
+    return bench.folder / ".hologram" / "dagster"
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A real stack, shared: the gate leaves nothing behind in it."""
+    with Stack.start(tmp_path_factory.mktemp("stack")) as running:
+        yield running
+
+
+@pytest.fixture
+def make_bench(tmp_path: Path, dagster_home: Path) -> MakeBench:
+    """Makes a bench with the variables given."""
+
+    def make(**variables: str) -> Bench:
+        return Bench.make(tmp_path / "repository", dagster_home, **variables)
+
+    return make
+
+
+@pytest.fixture
+def bench(make_bench: MakeBench, stack: Stack) -> Bench:
+    """A bench whose gate judges the shared stack."""
+    return make_bench(IPFS_API=stack.ipfs_api, GRAPHQL_URL=stack.graphql_url)

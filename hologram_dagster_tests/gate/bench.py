@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,3 +118,6 @@ class Bench:
     def record(self, kind: str) -> Path:
         """The newest evidence record of `kind`."""
         return max(self.evidence.rglob(f"{kind}*.json"), key=lambda path: path.stat().st_mtime_ns)
+
+
+MakeBench = Callable[..., Bench]

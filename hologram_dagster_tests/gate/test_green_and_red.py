@@ -14,8 +14,7 @@ import pytest
 
 from hologram_dagster.ipfs.client import IpfsClient
 from hologram_dagster.stack.stack import Stack
-from hologram_dagster_tests.gate.bench import Bench, git
-from hologram_dagster_tests.gate.conftest import MakeBench
+from hologram_dagster_tests.gate.bench import Bench, MakeBench, git
 from hologram_dagster_tests.gate.rogue import rogue_registry
 
 pytestmark = [pytest.mark.phase2_integration, pytest.mark.phase8_e2e, pytest.mark.phase6_perf]

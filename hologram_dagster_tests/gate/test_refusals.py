@@ -10,8 +10,7 @@ from hologram_dagster import profiles
 from hologram_dagster.build import build_defs
 from hologram_dagster.defs.jobs import gate_job
 from hologram_dagster.profiles import EVIDENCE, PROFILES, ProfileName, required_kinds
-from hologram_dagster_tests.gate.bench import Bench, git
-from hologram_dagster_tests.gate.conftest import MakeBench
+from hologram_dagster_tests.gate.bench import Bench, MakeBench, git
 
 pytestmark = pytest.mark.phase0_ready
 

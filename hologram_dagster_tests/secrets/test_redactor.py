@@ -7,7 +7,7 @@ from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
