@@ -6,7 +6,7 @@ is a `SettingsError` that names the variable, never the value.
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AliasChoices,
@@ -42,14 +42,35 @@ def _truthy(value: Any) -> Any:
     return value.strip().lower() not in {"", "0", "false", "no", "off"} if isinstance(value, str) else value
 
 
+# Each is a thread with connections of its own.
+Workers = Annotated[int, Field(ge=1, le=256)]
+# Small ones could be the bytes of somebody else's content; large ones the client does not read.
+Payload = Annotated[int, Field(ge=32, le=64 * 2**20)]
+
+
 def _variable(name: str, default: Any, description: str) -> Any:
     return Field(default=default, validation_alias=AliasChoices(name), description=description)
 
 
-class Settings(BaseSettings):
-    """The gate's settings, read once from the environment when a command or run starts."""
+class Timetable(BaseSettings):
+    """What runs by itself, and when: the settings that Dagster needs when it loads the code location."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, case_sensitive=True)
+
+    watch: SecretStr | None = _variable(
+        "HOLOGRAM_WATCH", None, "branches whose commits are gated, as URL#branch, separated by spaces"
+    )
+    watch_interval_s: PositiveInt = _variable(
+        "HOLOGRAM_WATCH_INTERVAL_S", 30, "seconds between two looks at the watched branches"
+    )
+    nightly_cron: str = _variable("HOLOGRAM_NIGHTLY_CRON", "0 2 * * *", "when the nightly gate runs, UTC")
+    weekly_cron: str = _variable(
+        "HOLOGRAM_WEEKLY_CRON", "0 6 * * 1", "when a roll-forward of the baseline is proposed, UTC"
+    )
+
+
+class Settings(Timetable):
+    """The gate's settings, read once from the environment when a command or run starts."""
 
     environment: Annotated[Environment, BeforeValidator(_unalias)] = _variable(
         "HOLOGRAM_ENVIRONMENT", Environment.LOCAL, "local, staging or production (dev, stage, prod)"
@@ -64,6 +85,10 @@ class Settings(BaseSettings):
     dagster_pg_url: SecretStr | None = _variable(
         "DAGSTER_PG_URL", None, "PostgreSQL for Dagster's runs and events (default: SQLite in the home)"
     )
+    watch_profile: str = _variable("HOLOGRAM_WATCH_PROFILE", "main", "profile of watched commits")
+    watch_stale_min: PositiveFloat = _variable(
+        "HOLOGRAM_WATCH_STALE_MIN", 15, "minutes after which a branch that was not seen is stale"
+    )
     repository: Path = _variable("HOLOGRAM_REPOSITORY", Path(), "git repository of the target")
     baseline: str | None = _variable("HOLOGRAM_BASELINE", None, "baseline revision, any git ref")
     signing_key: SecretStr | None = _variable(
@@ -73,7 +98,7 @@ class Settings(BaseSettings):
         "HOLOGRAM_ALLOW_EPHEMERAL", False, "let the gate run on a Dagster instance that is thrown away"
     )
     allow_disruption: str | None = _variable(
-        "HOLOGRAM_ALLOW_DISRUPTION", None, "host whose services load and chaos may touch"
+        "HOLOGRAM_ALLOW_DISRUPTION", None, "hosts (comma between) whose services load and chaos may disturb"
     )
     deadline_s: PositiveInt | None = _variable(
         "HOLOGRAM_DEADLINE_S", None, "seconds a gate run may take (default: the profile's)"
@@ -98,6 +123,35 @@ class Settings(BaseSettings):
     gql_samples: PositiveInt | None = _variable("GQL_SAMPLES", None, "timed requests of gql")
     gql_warmup: PositiveInt | None = _variable("GQL_WARMUP", None, "untimed requests of gql before them")
 
+    load_rate_per_s: PositiveFloat | None = _variable(
+        "HOLOGRAM_LOAD_RATE_PER_S", None, "requests a second of perf_load (default 50)"
+    )
+    load_duration_s: PositiveFloat | None = _variable(
+        "HOLOGRAM_LOAD_DURATION_S", None, "seconds of perf_load (default 20)"
+    )
+    e2e_load_duration: PositiveFloat | None = _variable(
+        "E2E_LOAD_DURATION", None, "seconds of e2e_load (default 5)"
+    )
+    e2e_load_workers: Workers | None = _variable("E2E_LOAD_WORKERS", None, "workers of e2e_load (default 4)")
+    e2e_load_payload: Payload | None = _variable(
+        "E2E_LOAD_PAYLOAD", None, "bytes an operation of e2e_load (default 1024)"
+    )
+    e2e_load_ops_per_sec: PositiveFloat | None = _variable(
+        "E2E_LOAD_OPS_PER_SEC", None, "operations a second of e2e_load (default 10)"
+    )
+    e2e_stress_duration: PositiveFloat | None = _variable(
+        "E2E_STRESS_DURATION", None, "seconds of e2e_stress (default 10)"
+    )
+    e2e_stress_workers: Workers | None = _variable(
+        "E2E_STRESS_WORKERS", None, "workers of e2e_stress (default 8)"
+    )
+    e2e_stress_payload: Payload | None = _variable(
+        "E2E_STRESS_PAYLOAD", None, "bytes an operation of e2e_stress (default 4096)"
+    )
+    e2e_stress_ops_per_sec: PositiveFloat | None = _variable(
+        "E2E_STRESS_OPS_PER_SEC", None, "operations a second of e2e_stress (default 20)"
+    )
+
     step_summary: Path | None = _variable(
         "GITHUB_STEP_SUMMARY", None, "file that GitHub shows as the job's summary"
     )
@@ -110,13 +164,29 @@ def load_settings(**given: Any) -> Settings:
     Raises:
         SettingsError: a value is malformed; names every such variable, shows no value.
     """
-    aliases = {name: field.validation_alias for name, field in Settings.model_fields.items()}
+    return _load(Settings, given)
+
+
+def load_timetable() -> Timetable:
+    """Read what Dagster needs of the environment when it loads the code location.
+
+    Raises:
+        SettingsError: as `load_settings`.
+    """
+    return _load(Timetable, {})
+
+
+_Read = TypeVar("_Read", bound=BaseSettings)
+
+
+def _load(kind: type[_Read], given: dict[str, Any]) -> _Read:
+    aliases = {name: field.validation_alias for name, field in kind.model_fields.items()}
     values = {
         (str(choices.choices[0]) if isinstance(choices := aliases.get(name), AliasChoices) else name): value
         for name, value in given.items()
     }
     try:
-        return Settings(**values)
+        return kind(**values)
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()

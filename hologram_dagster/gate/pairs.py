@@ -36,12 +36,11 @@ from hologram_dagster.processes import (
 )
 from hologram_dagster.profiles import DRIFTS, REGRESSIONS
 from hologram_dagster.registry.client import RegistryClient
-from hologram_dagster.target.checkouts import Checkout, Checkouts
+from hologram_dagster.target.checkouts import CACHE_BYTES, Checkout, Checkouts
 from hologram_dagster.target.revision import show_file
 
 # Paired at 1 MiB whatever the profile measures: the budget is `perf_encode`'s.
 _PAYLOAD_BYTES = {"verify": 65_536, "encode": 2**20}
-_CACHE_BYTES = 8 * 2**30
 _READY_S = 60.0
 _OWN_WORKER = "hologram_dagster.target.reference_worker"
 _OWN_WORKER_FILE = "hologram_dagster/target/reference_worker.py"
@@ -131,7 +130,7 @@ def _sides(run: GateRun, operation: str, baseline: str) -> _Sides:
             f"the baseline's hologram.toml names no {part} command of the target: "
             "add [target] (docs/targets.md)"
         )
-    checkouts = Checkouts(run.settings.state_dir / "checkouts", cap_bytes=_CACHE_BYTES)
+    checkouts = Checkouts(run.settings.state_dir / "checkouts", cap_bytes=CACHE_BYTES)
     before = checkouts.get(repository, baseline, dependencies=target.dependencies, setup=target.setup)
     commit = run.identity.revision.commit
     if run.identity.revision.dirty:

@@ -19,12 +19,16 @@ from pathlib import Path
 from hologram_dagster.errors import HologramError
 from hologram_dagster.files import write_whole
 from hologram_dagster.processes import scrubbed_environment, start_child, stop_child
-from hologram_dagster.target.git import GitRefusal, git
+from hologram_dagster.target.git import TIMEOUT_S, GitRefusal, git
 from hologram_dagster.target.revision import top_of
 
 SETUP_TIMEOUT_S = 900.0
+# What the checkouts in a state folder may take of the disk.
+CACHE_BYTES = 8 * 2**30
 _LAST_LINES = 20
 _READY = ".ready"
+_BRANCHES = "refs/watch/"
+_TREES, _JUDGED, _ENVIRONMENTS = "trees", "judged", "environments"
 
 
 class SetupFailed(HologramError):  # noqa: N818 (the set-up of a revision failed; nothing is wrong with us)
@@ -65,24 +69,46 @@ class Checkouts:
         Raises:
             HologramError: the repository cannot be read.
         """
-        source = str(top_of(repository))
+        # Branches fetched on their own are not the repository's to prune.
+        self._fetch(str(top_of(repository)), "+refs/*:refs/*", f"^{_BRANCHES}*", prune=True)
+
+    def fetch_branch(self, url: str, branch: str, *, name: str, timeout_s: float) -> str:
+        """Fetch `branch` of the repository at `url` within `timeout_s` seconds; its head's commit.
+
+        The mirror keeps it under `name`, which keeps apart what is fetched from elsewhere.
+
+        Raises:
+            GitRefusal: there is no such branch, or the repository cannot be read.
+            HologramError: it takes longer.
+        """
+        kept = f"{_BRANCHES}{name}"
+        self._fetch(url, f"+refs/heads/{branch}:{kept}", timeout_s=timeout_s)
+        return git(self.mirror, "rev-parse", "--verify", kept).decode().strip()
+
+    def _fetch(self, source: str, *refspecs: str, prune: bool = False, timeout_s: float = TIMEOUT_S) -> None:
         with self._locked("mirror"):
             if not (self.mirror / _READY).exists():
                 shutil.rmtree(self.mirror, ignore_errors=True)
                 self.root.mkdir(parents=True, exist_ok=True)
-                git(
-                    self.root,
-                    "clone",
-                    "--quiet",
-                    "--mirror",
-                    "--no-hardlinks",
-                    source,
-                    str(self.mirror),
-                )
+                git(self.root, "init", "--quiet", "--bare", str(self.mirror))
                 # Unreachable commits must stay: a rewritten branch is compared with what it was.
                 git(self.mirror, "config", "gc.auto", "0")
                 write_whole(self.mirror / _READY, "")
-            git(self.mirror, "fetch", "--quiet", "--prune", source, "+refs/*:refs/*")
+            option = "--prune" if prune else "--no-prune"
+            git(self.mirror, "fetch", "--quiet", option, "--", source, *refspecs, timeout_s=timeout_s)
+
+    def pristine(self, repository: Path, commit: str) -> Path:
+        """`commit` in a worktree of its own, in which nothing is ever set up or run.
+
+        Raises:
+            HologramError: neither the mirror nor `repository` has such a commit.
+        """
+        if not self._has(commit):
+            self.fetch(repository)
+        tree = self._worktree(commit, _JUDGED, untracked="all")
+        os.utime(tree)
+        self._shrink(keep={tree})
+        return tree
 
     def get(
         self,
@@ -103,7 +129,7 @@ class Checkouts:
         """
         if not self._has(commit):
             self.fetch(repository)
-        tree = self._worktree(commit)
+        tree = self._worktree(commit, _TREES, untracked="no")
         environment = self._environment(tree, dependencies, setup)
         for used in (tree, environment):
             os.utime(used)
@@ -135,20 +161,22 @@ class Checkouts:
             return False
         return True
 
-    def _worktree(self, commit: str) -> Path:
-        tree = self.root / "trees" / commit
+    def _worktree(self, commit: str, kind: str, *, untracked: str) -> Path:
+        tree = self.root / kind / commit
         with self._locked(f"tree-{commit}"):
-            if not tree.exists() or self._is_changed(tree, commit):
+            if not tree.exists() or self._is_changed(tree, commit, untracked):
                 shutil.rmtree(tree, ignore_errors=True)
                 git(self.mirror, "worktree", "prune")
                 git(self.mirror, "worktree", "add", "--quiet", "--detach", "--force", str(tree), commit)
         return tree
 
-    def _is_changed(self, tree: Path, commit: str) -> bool:
+    def _is_changed(self, tree: Path, commit: str, untracked: str) -> bool:
         """Whether a kept worktree is not what it was: half made, or changed by what ran in it."""
         try:
             head = git(tree, "rev-parse", "HEAD").decode().strip()
-            return head != commit or bool(git(tree, "status", "--porcelain", "--untracked-files=no"))
+            return head != commit or bool(
+                git(tree, "status", "--porcelain", f"--untracked-files={untracked}")
+            )
         except GitRefusal:
             return True
 
@@ -157,7 +185,7 @@ class Checkouts:
         for path in sorted(dependencies):
             content = (tree / path).read_bytes() if (tree / path).is_file() else b""
             digest.update(f"\0{path}\0{len(content)}\0".encode() + content)
-        environment = self.root / "environments" / digest.hexdigest()[:32]
+        environment = self.root / _ENVIRONMENTS / digest.hexdigest()[:32]
         with self._locked(f"environment-{environment.name}"):
             if not (environment / _READY).exists():
                 shutil.rmtree(environment, ignore_errors=True)
@@ -193,7 +221,7 @@ class Checkouts:
 
     def _shrink(self, keep: set[Path]) -> None:
         """Remove what was used least recently until the cache is within its cap."""
-        kept = [path for kind in ("trees", "environments") for path in (self.root / kind).glob("*")]
+        kept = [path for kind in (_TREES, _JUDGED, _ENVIRONMENTS) for path in (self.root / kind).glob("*")]
         sizes = {path: _size(path) for path in kept}
         total = sum(sizes.values())
         for path in sorted(kept, key=lambda each: each.stat().st_mtime):
