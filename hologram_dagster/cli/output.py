@@ -53,6 +53,8 @@ def show_verdict(verdict: Verdict, reports: Path, steps: Steps, *, seconds: floa
     word = str(verdict.verdict)
     console.print()
     console.print(Text.assemble(("verdict: ", "bold"), (word.upper(), _STYLES.get(word, "bold"))))
+    if verdict.after_fail:
+        console.print(verdict.after_fail, style="yellow", soft_wrap=True)
     for override in verdict.overrides:
         if override.looser:
             console.print(

@@ -17,6 +17,7 @@ from hologram_dagster.errors import TamperedError
 from hologram_dagster.evidence.archive import Evidence
 from hologram_dagster.evidence.check import CheckResult
 from hologram_dagster.evidence.document import ExitCode, Verdict
+from hologram_dagster.evidence.earlier import with_earlier
 from hologram_dagster.evidence.gathered import Fault, FaultCode, Gathered
 from hologram_dagster.evidence.gathering import (
     EVIDENCE_ENTRY,
@@ -53,7 +54,7 @@ def answer(
     found = _newest_run(evidence.ledger.path, commit, tree, profile)
     if found is None:
         return None, ExitCode.NO_VERDICT
-    verdict = _verdict(evidence, found, now)
+    verdict = with_earlier(evidence.ledger.path, _verdict(evidence, found, now))
     return verdict, verdict.exit_code
 
 

@@ -75,11 +75,21 @@ class EvidenceItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """A verdict that another run gave of the same revision, profile and environment before."""
+
+    verdict: Word
+    run_id: str
+    finished_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The verdict of one run: the fields of `verdict.json`.
 
     `reasons` are all results, worst first, those that passed last. `finished_at` is None
-    while the run is running.
+    while the run is running. `earlier` are newest first. `baseline_rule` says in words why
+    that baseline; None in documents from before it was recorded.
     """
 
     verdict: Word
@@ -98,6 +108,8 @@ class Verdict:
     evidence: tuple[EvidenceItem, ...]
     ledger_head: str
     key_id: str
+    earlier: tuple[Earlier, ...] = ()
+    baseline_rule: str | None = None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -112,6 +124,19 @@ class Verdict:
         worst = next((reason for reason in self.reasons if reason.red), None)
         return f"{worst.kind} {worst.check}: {worst.message}" if worst else ""
 
+    @property
+    def after_fail(self) -> str:
+        """That this pass follows a fail of the same revision, as one sentence; else empty."""
+        fails = [earlier for earlier in self.earlier if earlier.verdict is Word.FAIL]
+        if self.verdict is not Word.PASS or not fails:
+            return ""
+        times = "once" if len(fails) == 1 else f"{len(fails)} times"
+        last = fails[0]
+        return (
+            f"a pass after a fail: this revision has failed {times} before ({self.profile}, "
+            f"{self.environment}), last in run {last.run_id} at {last.finished_at:%Y-%m-%d %H:%M} UTC"
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The document, as design gives it."""
         return {
@@ -119,7 +144,7 @@ class Verdict:
             "verdict": str(self.verdict),
             "state": str(self.state),
             "revision": asdict(self.revision),
-            "baseline": {"commit": self.baseline_commit},
+            "baseline": {"commit": self.baseline_commit, "rule": self.baseline_rule},
             "profile": self.profile,
             "environment": self.environment,
             "machine": machine_json(self.machine),
@@ -135,6 +160,14 @@ class Verdict:
             "evidence": [{**asdict(item), "status": str(item.status)} for item in self.evidence],
             "ledger_head": self.ledger_head,
             "key_id": self.key_id,
+            "earlier": [
+                {
+                    "verdict": str(earlier.verdict),
+                    "run_id": earlier.run_id,
+                    "finished_at": iso(earlier.finished_at),
+                }
+                for earlier in self.earlier
+            ],
         }
 
     @classmethod
@@ -179,6 +212,12 @@ def _from_json(content: Mapping[str, Any]) -> Verdict:
         ),
         ledger_head=content["ledger_head"],
         key_id=content["key_id"],
+        # Not in documents from before these were recorded.
+        earlier=tuple(
+            Earlier(Word(earlier["verdict"]), earlier["run_id"], from_iso(earlier["finished_at"]))
+            for earlier in content.get("earlier", ())
+        ),
+        baseline_rule=content["baseline"].get("rule"),
     )
 
 

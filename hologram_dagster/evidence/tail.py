@@ -15,6 +15,7 @@ from hologram_dagster.protocol.ledger import MAX_LINE_BYTES
 from hologram_dagster.protocol.ledger_entry import Entry, LedgerError, check, check_itself, parse
 
 _CHUNK_BYTES = 1 << 16
+_ENTERED_AT = b'"at":"'
 
 
 def lines_backwards(path: Path) -> Iterator[bytes]:
@@ -50,23 +51,37 @@ def lines_backwards(path: Path) -> Iterator[bytes]:
         raise HologramError(f"cannot read the ledger {path}: {error.strerror or error}.") from error
 
 
-def find_data(path: Path, needle: str) -> Iterator[Mapping[str, Any]]:
-    """The data of entries whose line holds `needle` (ASCII), newest first, NOT verified.
+def find_lines(path: Path, needle: str, *, since: str = "") -> Iterator[bytes]:
+    """The lines that hold `needle` (ASCII), newest first, back to the first entered before `since` (ISO).
+
+    Raises:
+        LedgerError, HologramError: as `lines_backwards`.
+    """
+    wanted, limit = needle.encode("ascii"), since.encode("ascii")
+    for line in lines_backwards(path):
+        # Only a key stands between unescaped quotes, and no other is `at`.
+        _, named, behind = line.partition(_ENTERED_AT)
+        if named and behind[: len(limit)] < limit:
+            return
+        if wanted in line:
+            yield line
+
+
+def find_data(path: Path, needle: str, *, since: str = "") -> Iterator[Mapping[str, Any]]:
+    """The data of entries whose line `find_lines` finds, NOT verified.
 
     Lines that cannot be read are passed over: `read_back` refuses them.
 
     Raises:
         LedgerError, HologramError: as `lines_backwards`.
     """
-    wanted = needle.encode("ascii")
-    for line in lines_backwards(path):
-        if wanted in line:
-            try:
-                data = json.loads(line).get("data")
-            except (ValueError, AttributeError, RecursionError):
-                continue
-            if isinstance(data, dict):
-                yield data
+    for line in find_lines(path, needle, since=since):
+        try:
+            data = json.loads(line).get("data")
+        except (ValueError, AttributeError, RecursionError):
+            continue
+        if isinstance(data, dict):
+            yield data
 
 
 def read_back(path: Path, until: Callable[[Mapping[str, Any]], bool]) -> list[Entry]:

@@ -41,7 +41,16 @@ def recorded_word(record: Record) -> Word:
     Raises:
         KeyError: no verdict has the record's status.
     """
-    return _WORD[record.status]
+    return word_of_status(record.status)
+
+
+def word_of_status(status: Status) -> Word:
+    """The verdict whose record has this status.
+
+    Raises:
+        KeyError: no verdict's has.
+    """
+    return _WORD[status]
 
 
 def recorded_results(record: Record) -> list[CheckResult]:

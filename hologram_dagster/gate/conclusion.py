@@ -12,6 +12,7 @@ from pathlib import Path
 from hologram_dagster.errors import HologramError
 from hologram_dagster.evidence.check import CheckResult
 from hologram_dagster.evidence.document import State, Word
+from hologram_dagster.evidence.earlier import with_earlier
 from hologram_dagster.evidence.gathered import Gathered, Stored
 from hologram_dagster.evidence.judge import judge_gathered
 from hologram_dagster.evidence.verdict import (
@@ -72,6 +73,7 @@ def conclude_run(run: GateRun, *, interrupted: str | None = None) -> Concluded:
     now = datetime.now(UTC)
     gathered = run.evidence.gather(run.identity, run.recorded.required, now=now)
     verdict = conclude(run.recorded, gathered, finished_at=now, key_id=run.key_id, interrupted=interrupted)
+    verdict = with_earlier(run.evidence.ledger.path, verdict)
     stored, verdict = run.evidence.add_verdict(verdict, run.recorded)
     write_verdict(verdict_path(run.settings), verdict)
     return Concluded(verdict, stored)
@@ -104,7 +106,9 @@ def own_verdict(run: GateRun) -> Verdict | None:
         return None
     gathered = run.evidence.gather(run.identity, run.recorded.required, now=now)
     verdict = conclude(run.recorded, gathered, finished_at=stored.record.finished_at, key_id=run.key_id)
-    return verdict if verdict.verdict is recorded_word(stored.record) else None
+    if verdict.verdict is not recorded_word(stored.record):
+        return None
+    return with_earlier(run.evidence.ledger.path, verdict)
 
 
 def _own(run: GateRun, gathered: Gathered) -> Stored | None:

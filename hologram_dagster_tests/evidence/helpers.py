@@ -7,6 +7,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hologram_dagster.evidence.archive import Evidence, Stored
+from hologram_dagster.evidence.earlier import with_earlier
 from hologram_dagster.evidence.judge import CHECKS
 from hologram_dagster.evidence.record import RunIdentity
 from hologram_dagster.evidence.run import RecordedRun, record_run
@@ -106,6 +107,7 @@ def conclude_run(evidence: Evidence, run: RecordedRun, *, interrupted: str | Non
     now = run.identity.started_at + timedelta(minutes=1)
     gathered = evidence.gather(run.identity, run.required, now=now)
     verdict = conclude(run, gathered, finished_at=now, key_id=signer().key_id, interrupted=interrupted)
+    verdict = with_earlier(evidence.ledger.path, verdict)
     return evidence.add_verdict(verdict, run)[1]
 
 

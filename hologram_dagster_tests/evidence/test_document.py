@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hologram_dagster.errors import FormatError, TamperedError
-from hologram_dagster.evidence.document import Verdict, Waiver, read_verdict, write_verdict
+from hologram_dagster.evidence.document import Earlier, Verdict, Waiver, Word, read_verdict, write_verdict
 from hologram_dagster.evidence.gathered import Fault, FaultCode, Gathered
 from hologram_dagster.evidence.run import run_from_json, run_json
 from hologram_dagster.evidence.verdict import conclude, running
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.phase2_integration
 FIELDS = [
     *("schema_version", "verdict", "state", "revision", "baseline", "profile", "environment", "machine"),
     *("run_id", "started_at", "finished_at", "reasons", "overrides", "waivers", "evidence", "ledger_head"),
-    "key_id",
+    *("key_id", "earlier"),
 ]
 
 
@@ -36,7 +36,7 @@ def test_the_document_has_exactly_the_fields_of_the_design(verdict: Verdict) -> 
     content = verdict.to_json()
     assert list(content) == FIELDS
     assert list(content["revision"]) == ["commit", "tree", "dirty", "ref"]
-    assert content["baseline"] == {"commit": "e" * 40}
+    assert content["baseline"] == {"commit": "e" * 40, "rule": None}
     assert set(content["reasons"][0]) == {"kind", "check", "status", "message", "value", "limit", "unit"}
     assert set(content["evidence"][0]) == {"kind", "status", "uri", "sha256"}
     assert content["machine"]["fingerprint"] == verdict.machine.fingerprint
@@ -45,7 +45,9 @@ def test_the_document_has_exactly_the_fields_of_the_design(verdict: Verdict) -> 
 
 def test_it_reads_back_as_it_was_written(verdict: Verdict, tmp_path: Path) -> None:
     path = tmp_path / "reports" / "verdict.json"
-    for each in (verdict, running(run_of(), key_id="k")):
+    failed = Earlier(Word.FAIL, "run-0", NOW)
+    remembering = replace(verdict, earlier=(failed,), baseline_rule="the first parent")
+    for each in (verdict, remembering, running(run_of(), key_id="k")):
         write_verdict(path, each)
         assert read_verdict(path) == each
 
@@ -68,12 +70,24 @@ def test_what_is_no_verdict_is_refused_by_name(text: str, tmp_path: Path) -> Non
         read_verdict(path)
 
 
-@pytest.mark.parametrize("field", [field for field in FIELDS if field != "schema_version"])
+@pytest.mark.parametrize("field", [field for field in FIELDS if field not in {"schema_version", "earlier"}])
 def test_every_field_is_needed(verdict: Verdict, field: str) -> None:
     content = verdict.to_json()
     del content[field]
     with pytest.raises(FormatError):
         Verdict.from_json(content)
+
+
+def test_a_document_from_before_verdicts_were_remembered_still_reads(verdict: Verdict) -> None:
+    content = verdict.to_json()
+    del content["earlier"], content["baseline"]["rule"]
+    assert Verdict.from_json(content) == verdict
+
+
+@pytest.mark.parametrize("earlier", [7, [{}], [{"verdict": "maybe", "run_id": "r", "finished_at": "x"}]])
+def test_malformed_earlier_verdicts_are_refused(verdict: Verdict, earlier: object) -> None:
+    with pytest.raises(FormatError):
+        Verdict.from_json({**verdict.to_json(), "earlier": earlier})
 
 
 def test_no_document_is_no_verdict(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hologram_dagster.evidence import tail
-from hologram_dagster.evidence.tail import find_data, lines_backwards, read_back
+from hologram_dagster.evidence.tail import find_data, find_lines, lines_backwards, read_back
 from hologram_dagster.protocol.ledger import MAX_LINE_BYTES, Ledger
 from hologram_dagster.protocol.ledger_entry import LedgerError
 from hologram_dagster_tests.evidence.helpers import signer
@@ -126,3 +126,15 @@ def test_data_is_found_newest_first_and_unreadable_lines_passed_over(ledger: Led
     rewrite(ledger, [*lines, '{"number": broken', '["number"]', json.dumps({"data": ["number"]})])
     assert [data["number"] for data in find_data(ledger.path, "number")] == [5, 4, 3, 2, 1, 0]
     assert list(find_data(ledger.path, "nowhere")) == []
+
+
+def test_a_search_ends_at_the_first_entry_of_before(ledger: Ledger) -> None:
+    for day in (1, 2, 3):
+        ledger.append({"wanted": day, "at": f"2026-03-0{day}T00:00:00.000000Z", 'a "at":"0': '"at":"0'})
+    asked = [
+        [data["wanted"] for data in find_data(ledger.path, "wanted", since=since)]
+        for since in ("", "2026-03-02T00:00:00.000000Z", "2027")
+    ]
+    assert asked == [[3, 2, 1], [3, 2], []]
+    assert len(list(find_lines(ledger.path, "number"))) == 6
+    assert list(find_lines(ledger.path, "number", since="2026-03-03")) == []
