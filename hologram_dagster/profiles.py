@@ -1,11 +1,11 @@
-"""The ops toggles and the table of required evidence: the one place both are stated.
+"""The ops toggles, sample sizes and the table of required evidence: the one place they are stated.
 
 Tags, jobs and the verdict all read `PROFILES` and `EVIDENCE`. Numbers: contract
 section 2.7; the table: design, *Profiles*. A kind joins the table when it is built.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from hologram_dagster.errors import SettingsError
@@ -41,6 +41,76 @@ OPERATIONS: Mapping[str, Operation] = {
 }
 
 
+MIB = 1024 * 1024
+# Contract section 2.1; what `encode` gets is the plan's (ENC_MB).
+VERIFY_PAYLOAD_BYTES = 256 * 256
+
+
+def arrivals(rate_per_s: float, duration_s: float) -> int:
+    """How many fall due in `duration_s` seconds at `rate_per_s` a second; at least one."""
+    return max(1, round(rate_per_s * duration_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """The requests of `perf_load`: `rate_per_s` a second for `duration_s` seconds."""
+
+    rate_per_s: float
+    duration_s: float
+
+    @property
+    def requests(self) -> int:
+        """How many fall due."""
+        return arrivals(self.rate_per_s, self.duration_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Whole operations sent end to end, and what must come of them (contract sections 2.8, 3.7).
+
+    `ops_per_s` fall due a second for `duration_s` seconds, split over `workers`, each with a
+    payload of `payload_bytes`. Of all, the share `least_delivered` must be delivered; the
+    throughput must be above `above_mbps` (Mbit/s), and where they are given, p99 (ms) and the
+    share of errors below `below_p99_ms` and `below_errors`.
+    """
+
+    duration_s: float
+    workers: int
+    payload_bytes: int
+    ops_per_s: float
+    least_delivered: float
+    above_mbps: float
+    below_p99_ms: float | None = None
+    below_errors: float | None = None
+
+    @property
+    def operations(self) -> int:
+        """How many fall due."""
+        return arrivals(self.ops_per_s, self.duration_s)
+
+
+# 1,000 requests, at a rate that a registry on two shared cores serves without a queue.
+LOAD = Rate(rate_per_s=50, duration_s=20)
+# Evidence kind -> its traffic.
+TRAFFIC: Mapping[str, Traffic] = {
+    "e2e_load": Traffic(
+        duration_s=5,
+        workers=4,
+        payload_bytes=1024,
+        ops_per_s=10,
+        least_delivered=0.8,
+        above_mbps=0.1,
+        below_p99_ms=5000,
+        below_errors=0.1,
+    ),
+    "e2e_stress": Traffic(
+        duration_s=10, workers=8, payload_bytes=4096, ops_per_s=20, least_delivered=0.6, above_mbps=0.05
+    ),
+}
+# What is refused where services that are not ours may not be disturbed (`gate.disruption`).
+DISRUPTIVE = frozenset({"perf_load", *TRAFFIC})
+
+
 # Operation -> the kind of evidence that compares it with the baseline's.
 REGRESSIONS: Mapping[str, str] = {name: f"regression_{name}" for name in OPERATIONS}
 # The same against the rolled-forward baseline, so that small steps cannot add up unseen.
@@ -64,6 +134,9 @@ class Profile:
     enc_mb: int
     description: str
     deadline_s: int
+    # Contract section 2.1.
+    verify_samples: int = 60
+    encode_samples: int = 30
     threshold_pct: float = 10
     best_effort: frozenset[str] = field(default_factory=frozenset)
     clean_tree: bool = False
@@ -96,7 +169,10 @@ PROFILES: Mapping[ProfileName, Profile] = {
         name=ProfileName.NIGHTLY,
         job="nightly",
         budgets_ms={"verify": 10, "encode": 100, "gql": 100},
-        gql_samples=100,
+        # There is time at night: 1,000 samples an operation, where others take the contract's.
+        verify_samples=1000,
+        encode_samples=1000,
+        gql_samples=1000,
         gql_warmup=10,
         enc_mb=4,
         description="full tests, standard budgets",
@@ -120,6 +196,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
 
 _ALL = frozenset(ProfileName)
 _STRICT = frozenset({ProfileName.MAIN, ProfileName.NIGHTLY})
+_NIGHTLY = frozenset({ProfileName.NIGHTLY})
 
 # Evidence kind (= asset name) -> the profiles that require it.
 EVIDENCE: Mapping[str, frozenset[ProfileName]] = {
@@ -127,11 +204,14 @@ EVIDENCE: Mapping[str, frozenset[ProfileName]] = {
     "perf_encode": _ALL,
     "perf_gql": _ALL,
     **dict.fromkeys(REGRESSIONS.values(), _ALL - {ProfileName.DEV}),
-    **dict.fromkeys((*DRIFTS.values(), "perf_self_test"), frozenset({ProfileName.NIGHTLY})),
+    **dict.fromkeys((*DRIFTS.values(), "perf_self_test"), _NIGHTLY),
+    "perf_load": _NIGHTLY,
+    "perf_cold_warm": _NIGHTLY,
     "e2e_publish": _ALL,
     "e2e_install": _ALL,
     "e2e_use": _ALL,
     "e2e_strict": _STRICT,
+    **dict.fromkeys(TRAFFIC, _NIGHTLY),
 }
 
 
@@ -161,6 +241,19 @@ class Plan:
     enc_mb: int
     overrides: tuple[Override, ...]
     threshold_pct: float = 10
+    verify_samples: int = 60
+    encode_samples: int = 30
+    load: Rate = LOAD
+    traffic: Mapping[str, Traffic] = field(default_factory=lambda: dict(TRAFFIC))
+
+    def samples(self, operation: str) -> int:
+        """Timed calls a launch of `operation`."""
+        own = {"verify": self.verify_samples, "encode": self.encode_samples, "gql": self.gql_samples}
+        return own[operation]
+
+    def payload_bytes(self, operation: str) -> int:
+        """The payload of `verify` or `encode`."""
+        return {"verify": VERIFY_PAYLOAD_BYTES, "encode": self.enc_mb * MIB}[operation]
 
 
 def choose_profile(*, tag: str | None, config: str | None, settings: Settings) -> Profile:
@@ -203,9 +296,12 @@ def apply_overrides(profile: Profile, settings: Settings) -> Plan:
         for name, own in profile.budgets_ms.items()
     }
 
+    def amount(variable: str, own: float, value: float | None) -> float:
+        # Fewer samples, a smaller payload and less load make a budget easier to meet.
+        return override(variable, own, value, looser=value is not None and value < own)
+
     def size(variable: str, own: int, value: int | None) -> int:
-        # Fewer samples and a smaller payload make a budget easier to meet.
-        return int(override(variable, own, value, looser=value is not None and value < own))
+        return int(amount(variable, own, value))
 
     threshold = override(
         "REGRESSION_THRESHOLD_PCT",
@@ -213,6 +309,26 @@ def apply_overrides(profile: Profile, settings: Settings) -> Plan:
         settings.regression_threshold_pct,
         looser=(settings.regression_threshold_pct or 0) > profile.threshold_pct,
     )
+    load = Rate(
+        rate_per_s=amount("HOLOGRAM_LOAD_RATE_PER_S", LOAD.rate_per_s, settings.load_rate_per_s),
+        duration_s=amount("HOLOGRAM_LOAD_DURATION_S", LOAD.duration_s, settings.load_duration_s),
+    )
+
+    def sent(kind: str, own: Traffic) -> Traffic:
+        def given(name: str) -> tuple[str, float, float | None]:
+            figure = {"duration": own.duration_s, "payload": own.payload_bytes, "workers": own.workers}
+            value: float | None = getattr(settings, f"{kind}_{name}")
+            return f"{kind}_{name}".upper(), figure.get(name, own.ops_per_s), value
+
+        return replace(
+            own,
+            duration_s=amount(*given("duration")),
+            workers=int(amount(*given("workers"))),
+            payload_bytes=int(amount(*given("payload"))),
+            ops_per_s=amount(*given("ops_per_sec")),
+        )
+
+    traffic = {kind: sent(kind, own) for kind, own in TRAFFIC.items()}
     return Plan(
         profile=profile,
         budgets_ms=budgets,
@@ -221,4 +337,8 @@ def apply_overrides(profile: Profile, settings: Settings) -> Plan:
         enc_mb=size("ENC_MB", profile.enc_mb, settings.enc_mb),
         overrides=tuple(overrides),
         threshold_pct=threshold,
+        verify_samples=profile.verify_samples,
+        encode_samples=profile.encode_samples,
+        load=load,
+        traffic=traffic,
     )

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.phase0_ready
     [
         ("pr", 15, 150, 150, 20, 3, 1),
         ("main", 8, 80, 80, 100, 10, 4),
-        ("nightly", 10, 100, 100, 100, 10, 4),
+        # Contract 2.7 says 100 samples for nightly; there is time for more at night.
+        ("nightly", 10, 100, 100, 1000, 10, 4),
         ("dev", 50, 500, 500, 5, 1, 1),
     ],
 )
@@ -73,3 +74,38 @@ def test_every_profile_requires_evidence_and_every_operation_is_required() -> No
     for name in ProfileName:
         assert required_kinds(name)
     assert {operation.kind for operation in OPERATIONS.values()} <= set(EVIDENCE)
+
+
+def test_load_and_stress_are_those_of_contract_2_8_and_can_be_overridden() -> None:
+    plan = apply_overrides(PROFILES[ProfileName.NIGHTLY], load_settings())
+    assert plan.overrides == ()
+    figures = {
+        kind: (sent.duration_s, sent.workers, sent.payload_bytes, sent.ops_per_s, sent.operations)
+        for kind, sent in plan.traffic.items()
+    }
+    assert figures == {"e2e_load": (5, 4, 1024, 10, 50), "e2e_stress": (10, 8, 4096, 20, 200)}
+    given = {"E2E_STRESS_DURATION": 2, "E2E_LOAD_PAYLOAD": 2048, "E2E_LOAD_WORKERS": 1}
+    changed = apply_overrides(
+        PROFILES[ProfileName.NIGHTLY], load_settings(**given, HOLOGRAM_LOAD_RATE_PER_S=80)
+    )
+    assert changed.traffic["e2e_stress"].operations == 40
+    assert changed.traffic["e2e_load"].payload_bytes == 2048
+    assert {(o.variable, o.looser) for o in changed.overrides} == {
+        ("E2E_STRESS_DURATION", True),
+        ("E2E_LOAD_PAYLOAD", False),
+        ("E2E_LOAD_WORKERS", True),
+        ("HOLOGRAM_LOAD_RATE_PER_S", False),
+    }
+
+
+@pytest.mark.parametrize("given", [{"E2E_LOAD_PAYLOAD": 1}, {"E2E_STRESS_WORKERS": 100_000}])
+def test_a_load_that_would_harm_is_refused_by_name(given: dict[str, int]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(given))):
+        load_settings(**given)
+
+
+def test_nightly_takes_a_thousand_samples_an_operation_and_others_the_contract_s() -> None:
+    for name, samples in ((ProfileName.NIGHTLY, (1000, 1000)), (ProfileName.MAIN, (60, 30))):
+        plan = apply_overrides(PROFILES[name], load_settings(gql_samples=7))
+        assert (plan.samples("verify"), plan.samples("encode"), plan.samples("gql")) == (*samples, 7)
+    assert (plan.payload_bytes("verify"), plan.payload_bytes("encode")) == (65_536, 4 * 2**20)

@@ -51,8 +51,9 @@ def evidence_asset(
     method: str,
     description: str,
     observe: Observe,
+    shown: tuple[str, ...] = (),
 ) -> dg.AssetsDefinition:
-    """An asset that records what `observe` saw and never judges it.
+    """An asset that records what `observe` saw and never judges it; `shown` are values to show a person.
 
     Not even a bug in `observe` stops the run: it becomes evidence with status `error`
     and its traceback in the log, because a step that raises would take the verdict and
@@ -85,7 +86,7 @@ def evidence_asset(
         stored = run.evidence.add(observation, run.identity)
         remember(run, stored.record, context.log.warning)
         return dg.MaterializeResult(
-            data_version=dg.DataVersion(stored.sha256), metadata=_metadata(run, observation, stored)
+            data_version=dg.DataVersion(stored.sha256), metadata=_metadata(run, observation, stored, shown)
         )
 
     return _asset
@@ -109,7 +110,7 @@ def _unobserved(kind: str, started_at: datetime, name: str, why: str) -> Observa
     )
 
 
-def _metadata(run: GateRun, seen: Observation, stored: Stored) -> Mapping[str, Any]:
+def _metadata(run: GateRun, seen: Observation, stored: Stored, values: tuple[str, ...]) -> Mapping[str, Any]:
     shown: dict[str, Any] = {"status": dg.MetadataValue.text(str(seen.status))}
     if seen.why:
         shown["why"] = dg.MetadataValue.text(seen.why)
@@ -121,6 +122,9 @@ def _metadata(run: GateRun, seen: Observation, stored: Stored) -> Mapping[str, A
     else:
         duration_s = (seen.finished_at - seen.started_at).total_seconds()
         shown["duration_ms"] = dg.MetadataValue.float(round(1000 * duration_s, 1))
+    for name in values:
+        if name in seen.values:
+            shown[name] = dg.MetadataValue.float(round(seen.values[name], 3))
     for name, text in seen.facts.items():
         shown[name] = dg.MetadataValue.text(text)
     shown["commit"] = dg.MetadataValue.text(run.identity.revision.commit)

@@ -60,7 +60,7 @@ def as_dagster(run: GateRun, result: CheckResult) -> dg.AssetCheckResult:
         "why": dg.MetadataValue.text(result.message),
         "commit": dg.MetadataValue.text(run.identity.revision.commit),
     }
-    if result.unit == "ms" and result.value is not None and result.limit:
+    if result.check.startswith("p95_") and result.value is not None and result.limit:
         metadata["p95_ms"] = dg.MetadataValue.float(round(result.value, 3))
         metadata["p95_pct_of_budget"] = dg.MetadataValue.float(round(100 * result.value / result.limit, 1))
         metadata["budget"] = dg.MetadataValue.text(f"p95 <= {result.limit:g} ms")

@@ -8,30 +8,23 @@ import json
 import re
 import secrets
 
+from hologram_dagster.e2e import naming
 from hologram_dagster.e2e.content import add_checked, add_tampered, read_unchanged
-from hologram_dagster.e2e.faults import not_in_schema
 from hologram_dagster.e2e.manifests import demo_manifest, embedded_digest
 from hologram_dagster.e2e.removal import remove
 from hologram_dagster.e2e.services import Services, StepFailed, Steps, dig, require
 from hologram_dagster.e2e.variants import Answered, Variant, first_that_works
 from hologram_dagster.errors import HologramError
 from hologram_dagster.observation import Observation, Status
-from hologram_dagster.registry.client import RegistryError
 
 METHOD = "1"
 _FILE = "demo.manifest.json"
-_PUBLISH = tuple(
-    Variant(name, ("cid", "name"), "id cid name")
-    for name in ("publishApp", "marketplacePublish", "upsertService")
-)
 _INSTALL = (
     Variant("installApp", ("name",), "name status"),
     Variant("installByCid", ("cid",), "name status"),
     Variant("appsInstall", ("name",), "name status"),
 )
 _UNINSTALL = tuple(Variant(name, ("name",), "name status") for name in ("uninstallApp", "appsUninstall"))
-_RESOLVE = "query($name: String!) { resolve(name: $name) { encoding cid } }"
-_RESOLVE_WITHOUT_CID = "query($name: String!) { resolve(name: $name) { encoding } }"
 _SEARCH = "query($q: String!) { searchApps(q: $q) { name cid } }"
 _UNDONE = re.compile(r"fail|error|denied|reject|not|missing", re.IGNORECASE)
 
@@ -70,12 +63,10 @@ def publish(services: Services, *, app_name: str) -> Observation:
 
 def _publish(services: Services, name: str, cid: str, told: list[str]) -> str:
     services.events.write("marketplace_prepare", cid=cid, name=name)
-    done = first_that_works(services.registry, _PUBLISH, {"cid": cid, "name": name})
+    done = naming.publish(services.registry, name, cid)
     told += done.refusals
     services.events.write("marketplace_publish", variant=done.variant, resp={"data": done.data})
-    for field, published in (("cid", cid), ("name", name)):
-        seen = done.result.get(field)
-        require(seen == published, f"{done.variant} answered {field} {seen}, published was {published}")
+    naming.check_published(done, name, cid)
     return done.variant
 
 
@@ -136,19 +127,9 @@ def _require_done(done: Answered, name: str) -> None:
 
 
 def _resolve(services: Services, name: str, cid: str, sha256: str) -> None:
-    offers_cid = True
-    try:
-        data = services.registry.execute(_RESOLVE, {"name": name})
-    except RegistryError as error:
-        if not not_in_schema(error):
-            raise
-        offers_cid = False
-        data = services.registry.execute(_RESOLVE_WITHOUT_CID, {"name": name})
-    services.events.write("resolve", resp={"data": data})
-    encoding = dig(data, "resolve", "encoding")
-    require(isinstance(encoding, str) and bool(encoding), f"{name} resolves to no encoding: {encoding!r}")
-    named = dig(data, "resolve", "cid")
-    require(not offers_cid or named == cid, f"{name} names {named} now, published was {cid}")
+    resolved = naming.resolve(services.registry, name)
+    services.events.write("resolve", resp={"data": resolved.data})
+    naming.check_resolved(resolved, name, cid)
     read_unchanged(services, cid, sha256)
 
 

@@ -4,10 +4,14 @@ The names and contents of a run are its own (each has random or dated parts), so
 that anybody else relies on is removed.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 from hologram_dagster.e2e.faults import answered
-from hologram_dagster.e2e.services import Services, dig, require
+from hologram_dagster.e2e.services import Services, StepFailed, dig, require
 from hologram_dagster.e2e.variants import NotOfferedError, Variant, first_that_works
 from hologram_dagster.errors import HologramError
 from hologram_dagster.registry.client import RegistryError
@@ -57,3 +61,50 @@ def _unpin(services: Services, cid: str) -> str | None:
     except HologramError as error:
         return f"{cid} may still be pinned: {error}"
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What became of many removals: what stays for want of a way to remove it, and what failed."""
+
+    stays: tuple[str, ...]
+    failed: tuple[str, ...]
+
+
+def remove_all(
+    open_services: Callable[[], AbstractContextManager[Services]],
+    made: Sequence[tuple[str, str]],
+    *,
+    workers: int,
+    within_s: float,
+) -> Removed:
+    """Take back all (name, CID) of `made`, with `workers` threads, in at most about `within_s` seconds.
+
+    What fails is tried again for as long as others succeed: under load a service may refuse.
+    """
+    deadline = time.monotonic() + within_s
+    stays: list[str] = []
+
+    def share(pairs: Sequence[tuple[str, str]]) -> list[tuple[tuple[str, str], str]]:
+        failed = []
+        with open_services() as services:
+            for name, cid in pairs:
+                if time.monotonic() > deadline:
+                    failed.append(((name, cid), f"{name} was not removed within {within_s:g} s"))
+                    continue
+                try:
+                    stays.extend(filter(None, [remove(services, name, [cid])]))
+                except (StepFailed, HologramError) as error:
+                    failed.append(((name, cid), str(error)))
+        return failed
+
+    left, causes = list(made), list[str]()
+    with ThreadPoolExecutor(workers) as pool:
+        while left:
+            shares = [left[number::workers] for number in range(workers)]
+            failed = [each for done in pool.map(share, shares) for each in done]
+            causes = [cause for _, cause in failed]
+            if len(failed) == len(left) or time.monotonic() > deadline:
+                break
+            left = [pair for pair, _ in failed]
+    return Removed(tuple(stays), tuple(causes))

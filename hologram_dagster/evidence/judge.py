@@ -9,6 +9,17 @@ from dataclasses import asdict
 
 from hologram_dagster.evidence.check import NOTHING, Check, CheckResult, Outcome, Severity
 from hologram_dagster.evidence.gathered import Gathered
+from hologram_dagster.evidence.load_rules import (
+    all_timed,
+    delivery,
+    errors,
+    load_complete,
+    p95_under_load,
+    p99_within_limit,
+    send_lag,
+    throughput,
+    traffic_complete,
+)
 from hologram_dagster.evidence.record import Record
 from hologram_dagster.evidence.rules import (
     evidence_complete,
@@ -18,11 +29,10 @@ from hologram_dagster.evidence.rules import (
     step,
 )
 from hologram_dagster.observation import Status
-from hologram_dagster.profiles import DRIFTS, OPERATIONS, REGRESSIONS, Operation, Plan
+from hologram_dagster.profiles import DRIFTS, OPERATIONS, REGRESSIONS, TRAFFIC, Operation, Plan
 
 __all__ = ["CHECKS", "Check", "CheckResult", "Severity", "judge", "judge_gathered"]
 
-MIB = 1024 * 1024
 _STEPS = {
     "perf_self_test": {
         "no_false_alarm": "A worker beside itself is not found slower.",
@@ -50,18 +60,27 @@ _STEPS = {
 }
 
 
+_RIGHT = "Every answer was the right one."
+
+
 def _perf(operation: Operation) -> tuple[Check, ...]:
-    # Samples and payloads: contract section 2.1.
-    planned = {
-        "verify": evidence_complete(lambda plan: 60, lambda plan: 256 * 256),
-        "encode": evidence_complete(lambda plan: 30, lambda plan: plan.enc_mb * MIB),
-        "gql": evidence_complete(lambda plan: plan.gql_samples, None),
-    }
     return (
         observed({"answers_correct"}),
         p95_within_budget(operation),
-        step("answers_correct", "Every answer was the right one."),
-        planned[operation.name],
+        step("answers_correct", _RIGHT),
+        evidence_complete(operation.name, has_payload=operation.suite == "core"),
+    )
+
+
+def _traffic(kind: str) -> tuple[Check, ...]:
+    return (
+        observed({"answers_correct"}),
+        step("answers_correct", "No operation got other bytes or another CID than it published."),
+        delivery(kind),
+        throughput(kind),
+        *((p99_within_limit(kind),) if TRAFFIC[kind].below_p99_ms else ()),
+        *((errors(kind),) if TRAFFIC[kind].below_errors else ()),
+        traffic_complete(kind),
     )
 
 
@@ -73,6 +92,22 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
         for kinds in (REGRESSIONS, DRIFTS)
         for name, kind in kinds.items()
     },
+    "perf_load": (
+        observed({"answers_correct"}),
+        step("answers_correct", _RIGHT),
+        send_lag(),
+        p95_under_load(),
+        load_complete(),
+    ),
+    "perf_cold_warm": (
+        observed(OPERATIONS),
+        *(
+            step(name, f"`{name}` was answered right, by a fresh process and by a warm one.")
+            for name in OPERATIONS
+        ),
+        all_timed(),
+    ),
+    **{kind: _traffic(kind) for kind in TRAFFIC},
     **{
         kind: (observed(steps), *(step(name, description) for name, description in steps.items()))
         for kind, steps in _STEPS.items()

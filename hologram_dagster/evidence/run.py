@@ -11,7 +11,15 @@ from typing import Any
 from hologram_dagster.errors import TamperedError
 from hologram_dagster.evidence.record import RunIdentity, from_iso, iso, machine_json
 from hologram_dagster.machine import Machine
-from hologram_dagster.profiles import PROFILES, Override, Plan, ProfileName, required_kinds
+from hologram_dagster.profiles import (
+    PROFILES,
+    Override,
+    Plan,
+    ProfileName,
+    Rate,
+    Traffic,
+    required_kinds,
+)
 from hologram_dagster.target.revision import Revision
 
 
@@ -44,6 +52,10 @@ def run_json(run: RecordedRun) -> dict[str, Any]:
             "gql_warmup": plan.gql_warmup,
             "enc_mb": plan.enc_mb,
             "threshold_pct": plan.threshold_pct,
+            "verify_samples": plan.verify_samples,
+            "encode_samples": plan.encode_samples,
+            "load": asdict(plan.load),
+            "traffic": {kind: asdict(traffic) for kind, traffic in plan.traffic.items()},
             "best_effort": sorted(plan.profile.best_effort),
             "overrides": [asdict(override) for override in plan.overrides],
         },
@@ -83,13 +95,24 @@ def _run_from_json(data: Mapping[str, Any]) -> RecordedRun:
             gql_samples=plan["gql_samples"],
             gql_warmup=plan["gql_warmup"],
             enc_mb=plan["enc_mb"],
-            # Runs recorded before the threshold was part of the plan had the default.
-            threshold_pct=plan.get("threshold_pct", 10),
             overrides=tuple(Override(**override) for override in plan["overrides"]),
+            **_newer_figures(plan),
         ),
         required=tuple(data["required"]),
         deadline_s=data["deadline_s"],
     )
+
+
+def _newer_figures(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures that became part of the plan later; runs recorded before had the defaults."""
+    figures = {
+        name: plan[name] for name in ("threshold_pct", "verify_samples", "encode_samples") if name in plan
+    }
+    if "load" in plan:
+        figures["load"] = Rate(**plan["load"])
+    if "traffic" in plan:
+        figures["traffic"] = {kind: Traffic(**traffic) for kind, traffic in plan["traffic"].items()}
+    return figures
 
 
 def record_run(identity: RunIdentity, plan: Plan, *, deadline_s: int | None = None) -> RecordedRun:

@@ -12,6 +12,7 @@ from hologram_dagster.errors import HologramError
 from hologram_dagster.evidence.archive import Evidence
 from hologram_dagster.evidence.record import RunIdentity
 from hologram_dagster.evidence.run import RecordedRun, record_run
+from hologram_dagster.gate.disruption import with_rule
 from hologram_dagster.machine import this_machine
 from hologram_dagster.policy import FILE_NAME, Policy, parse_policy
 from hologram_dagster.profiles import Plan, Profile, ProfileName, apply_overrides, choose_profile
@@ -94,7 +95,8 @@ def open_gate_run(
     )
     policy = policy_of(settings.repository, baseline or revision.commit)
     signer = open_signer(settings)
-    plan = apply_overrides(_with_budgets(profile, policy), settings)
+    profile = with_rule(_with_budgets(profile, policy), settings)
+    plan = apply_overrides(profile, settings)
     identity = RunIdentity(
         run_id=run_id,
         profile=profile.name,

@@ -6,7 +6,7 @@ them. What does not: what is observed through them (`e2e`, `perf`).
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,9 @@ from hologram_dagster.e2e.services import Services
 from hologram_dagster.errors import HologramError
 from hologram_dagster.gate.run import GateRun
 from hologram_dagster.ipfs.client import IpfsClient
+from hologram_dagster.perf.cold_warm import Serve
 from hologram_dagster.registry.client import RegistryClient
+from hologram_dagster.registry.process import RegistryProcess
 from hologram_dagster.settings import Settings
 from hologram_dagster.stack.stack import Stack
 from hologram_dagster.stack.status import status
@@ -74,10 +76,40 @@ def _remove_leftovers(stacks: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+def event_log(run: GateRun, suite: str, name: str = "events.jsonl") -> EventLog:
+    """The log `name` for the events of `suite` (contract section 3.1)."""
+    return EventLog(run.settings.reports_dir / "e2e" / name, suite)
+
+
+@contextmanager
+def fresh_registries(run: GateRun, endpoints: Endpoints) -> Iterator[Serve]:
+    """What starts a registry anew on the same data each time, over the run's own node.
+
+    The user's registry is not ours to restart: for it, what only gives its URL.
+
+    Raises:
+        HologramError: from what is given; a registry does not start.
+    """
+    if not endpoints.embedded:
+        yield lambda: nullcontext(endpoints.graphql_url)
+        return
+    folder = run.settings.state_dir / "stack" / "fresh" / run.identity.run_id
+
+    @contextmanager
+    def serve() -> Iterator[str]:
+        with RegistryProcess.start(folder, ipfs_api=endpoints.ipfs_api) as registry:
+            yield registry.url
+
+    try:
+        yield serve
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def open_services(run: GateRun, endpoints: Endpoints, *, suite: str) -> Iterator[Services]:
-    """Clients for `endpoints`, and the event log of `suite` (contract section 3.1)."""
-    events = EventLog(run.settings.reports_dir / "e2e" / "events.jsonl", suite)
+    """Clients for `endpoints`, and the event log of all with `suite` (contract section 3.1)."""
+    events = event_log(run, suite)
     with (
         IpfsClient(endpoints.ipfs_api) as ipfs,
         RegistryClient(endpoints.graphql_url, token=endpoints.graphql_token) as registry,

@@ -19,9 +19,9 @@ import httpx
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.observation import Finding, Observation, Status
-from hologram_dagster.perf.core import MIB
 from hologram_dagster.perf.measurement import WrongAnswerError
 from hologram_dagster.perf.resolving import Resolving
+from hologram_dagster.profiles import MIB, VERIFY_PAYLOAD_BYTES
 from hologram_dagster.protocol import atlas
 from hologram_dagster.target.reference_worker import digest_of_encode, digest_of_verify, payload
 from hologram_dagster.target.worker import Worker
@@ -30,7 +30,6 @@ KIND = "perf_cold_warm"
 METHOD = "1"
 ROUNDS = 3
 WARM_CALLS = 5
-_VERIFY_PAYLOAD = 256 * 256
 _NS_PER_MS = 1e6
 
 # Makes one call, holds its answer to be right, and returns its time, ms.
@@ -85,7 +84,7 @@ def observe_cold_warm(
     `_warm_ms`, `_ratio` and `_start_ms`. Never raises for what it observes.
     """
     started_at = datetime.now(UTC)
-    sizes = {"verify": _VERIFY_PAYLOAD, "encode": payload_mb * MIB}
+    sizes = {"verify": VERIFY_PAYLOAD_BYTES, "encode": payload_mb * MIB}
     operations: dict[str, Callable[[], Start]] = {
         operation: partial(_worker_starts, worker_command, operation, size)
         for operation, size in sizes.items()

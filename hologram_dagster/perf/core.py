@@ -6,35 +6,19 @@ work, or says always yes, is caught. Whoever calls holds the measuring lock (`lo
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from hologram_dagster.perf.measurement import Launch, Measurement, WrongAnswerError, measure
-from hologram_dagster.profiles import Operation
+from hologram_dagster.profiles import MIB, Operation
 from hologram_dagster.protocol import atlas
 from hologram_dagster.target.reference_worker import digest_of_encode, digest_of_verify, payload
 from hologram_dagster.target.worker import Run, Worker
 
-MIB = 1024 * 1024
 _NS_PER_MS = 1e6
-_VERIFY_PAYLOAD = 256 * 256
 _FLIPPED_STATES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """Payload (bytes), calls, and CSV names of one operation."""
-
-    payload_bytes: int
-    warmup: int
-    samples: int
-    metric: str
-    note: str
-
-
-def _plan(name: str, payload_mb: int) -> _Plan:
-    if name == "verify":
-        return _Plan(_VERIFY_PAYLOAD, 10, 60, "verify_ms", "atlas.verify")
-    return _Plan(payload_mb * MIB, 5, 30, f"encode_{payload_mb}MB_ms", f"atlas.encode {payload_mb}MB")
+# Untimed calls before the timed ones (contract section 2.1).
+WARMUP = {"verify": 10, "encode": 5}
+# A worker has its deadline for each request, however many calls are planned.
+_CALLS_A_REQUEST = 100
 
 
 def measure_core(
@@ -42,54 +26,63 @@ def measure_core(
     *,
     command: Sequence[str],
     budget_ms: float,
-    payload_mb: int = 1,
+    payload_bytes: int,
+    samples: int,
     warmup: int | None = None,
-    samples: int | None = None,
 ) -> Measurement:
     """Measure `operation` (`verify` or `encode`) in the worker that `command` starts.
 
-    `payload_mb` (MiB) is the payload of `encode`; that of `verify` is fixed. `warmup` and
-    `samples` are calls a launch, by default those of contract section 2.1. A p95 above
-    `budget_ms` has it launched anew, at most twice. Never raises for what it observes.
+    `samples` are the timed calls of a launch, `warmup` the untimed ones before them, by
+    default those of contract section 2.1. A p95 above `budget_ms` has it launched anew, at
+    most twice. Never raises for what it observes.
     """
-    plan = _plan(operation.name, payload_mb)
-    state = atlas.encode(payload(plan.payload_bytes))
+    state = atlas.encode(payload(payload_bytes))
     expected = digest_of_verify(True) if operation.name == "verify" else digest_of_encode(state)
 
-    warmup_calls = plan.warmup if warmup is None else warmup
-    timed_calls = plan.samples if samples is None else samples
+    warmup_calls = WARMUP[operation.name] if warmup is None else warmup
 
     def checked(worker: Worker, calls: int) -> Run:
         run = worker.run(calls)
         if run.digest != expected.hex():
             raise WrongAnswerError(
-                f"{worker.name} {worker.version} answered {operation.name} of {plan.payload_bytes} bytes "
+                f"{worker.name} {worker.version} answered {operation.name} of {payload_bytes} bytes "
                 f"wrongly: its digest is {run.digest[:12]}, the right one {expected.hex()[:12]}"
             )
         return run
 
     def launch() -> Launch:
         with Worker(command) as worker:
-            worker.prepare(operation.name, plan.payload_bytes)
+            worker.prepare(operation.name, payload_bytes)
             if operation.name == "verify":
                 _challenge(worker, state)
             if warmup_calls:
                 checked(worker, warmup_calls)
-            run = checked(worker, timed_calls)
+            ns: list[int] = []
+            while len(ns) < samples:
+                ns += checked(worker, min(samples - len(ns), _CALLS_A_REQUEST)).ns
             return Launch(
-                samples_ms=[ns / _NS_PER_MS for ns in run.ns],
-                right=f"all {len(run.ns)} answers of {worker.name} {worker.version} are right",
-                facts={"worker": f"{worker.name} {worker.version}", "answer_sha256": run.digest},
+                samples_ms=[each / _NS_PER_MS for each in ns],
+                right=f"all {len(ns)} answers of {worker.name} {worker.version} are right",
+                facts={"worker": f"{worker.name} {worker.version}", "answer_sha256": expected.hex()},
             )
 
+    metric, note = _csv_names(operation.name, payload_bytes)
     return measure(
         operation,
         launch,
-        metric=plan.metric,
-        note=plan.note,
+        metric=metric,
+        note=note,
         budget_ms=budget_ms,
-        values={"payload_bytes": plan.payload_bytes},
+        values={"payload_bytes": payload_bytes},
     )
+
+
+def _csv_names(operation: str, payload_bytes: int) -> tuple[str, str]:
+    """Metric and note of the CSV row (contract section 2.1)."""
+    if operation == "verify":
+        return "verify_ms", "atlas.verify"
+    size = f"{payload_bytes // MIB}MB"
+    return f"encode_{size}_ms", f"atlas.encode {size}"
 
 
 def _challenge(worker: Worker, state: atlas.State) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hdrh.histogram import HdrHistogram
 
 from hologram_dagster.errors import HologramError
+from hologram_dagster.profiles import arrivals
 
 # More would exhaust the file descriptors of an ordinary process (1024).
 MOST_UNANSWERED = 512
@@ -81,7 +82,7 @@ async def drive(
     seen = Arrivals(Delays(), Delays())
     pending: set[asyncio.Task[None]] = set()
     start = time.perf_counter_ns()
-    for number in range(max(1, round(rate_per_s * duration_s))):
+    for number in range(arrivals(rate_per_s, duration_s)):
         due = start + round(number * 1e9 / rate_per_s)
         await asyncio.sleep(max(0.0, (due - time.perf_counter_ns()) / 1e9))
         seen.due += 1

@@ -14,7 +14,7 @@ from hologram_dagster.evidence.run import RecordedRun, record_run
 from hologram_dagster.evidence.verdict import Verdict, conclude
 from hologram_dagster.machine import Machine
 from hologram_dagster.observation import Finding, Observation, Status
-from hologram_dagster.profiles import DRIFTS, PROFILES, REGRESSIONS, Plan, ProfileName
+from hologram_dagster.profiles import DRIFTS, OPERATIONS, PROFILES, REGRESSIONS, Plan, ProfileName
 from hologram_dagster.protocol.signing import Signer
 from hologram_dagster.target.revision import Revision
 
@@ -24,6 +24,36 @@ OTHER_REVISION = Revision("c" * 40, "d" * 40, dirty=False, ref="refs/heads/main"
 MACHINE = Machine(cpu="Test CPU", cores=2, memory_class_gib=4, kernel="6.1", python="3.11")
 PAYLOADS = {"perf_verify": 65_536, "perf_encode": 1024 * 1024}
 SAMPLES = {"perf_verify": 60, "perf_encode": 30, "perf_gql": 5}
+
+# Checks of figures, not of what was done.
+NOT_STEPS = {
+    *("observed", "p95_within_budget", "evidence_complete", "send_lag", "p95_under_load"),
+    *("delivery", "throughput", "p99_within_limit", "errors"),
+}
+_LATENCIES = {"p50_latency_ms": 40.0, "p99_latency_ms": 90.0, "avg_latency_ms": 45.0}
+
+
+def _traffic_values(sent: int, workers: int, payload_bytes: int, ops_per_s: float) -> dict[str, float]:
+    figures = {"sent": sent, "delivered": sent, "rejected": 0, "error_count": 0, "wrong": 0}
+    planned = {"workers": workers, "payload_bytes": payload_bytes, "planned_ops_per_sec": ops_per_s}
+    rates = {"duration_sec": 5.0, "ops_per_sec": ops_per_s, "throughput_mbps": 0.16}
+    return {**figures, **planned, **rates, **_LATENCIES}
+
+
+# Evidence of load, and of cold and warm calls, when all is well: contract section 2.8's defaults.
+LOADS: dict[str, dict[str, float]] = {
+    "perf_load": {
+        **{"p50_ms": 1.0, "p95_ms": 2.0, "p99_ms": 3.0, "avg_ms": 1.1, "n": 1000, "failed": 0},
+        **{"rate_per_s": 50, "duration_s": 20, "send_lag_p95_ms": 0.5},
+    },
+    "perf_cold_warm": {
+        f"{operation}_{figure}": value
+        for operation in OPERATIONS
+        for figure, value in (("cold_ms", 20.0), ("warm_ms", 2.0), ("ratio", 10.0))
+    },
+    "e2e_load": _traffic_values(50, 4, 1024, 10),
+    "e2e_stress": _traffic_values(200, 8, 4096, 20),
+}
 
 
 def signer(seed: int = 1, *, self_made: bool = False) -> Signer:
@@ -76,9 +106,10 @@ def observation(
         made = replace(made, values=figures)
     if kind in {*REGRESSIONS.values(), *DRIFTS.values()}:
         made = replace(made, values={"ratio": 1.0, "threshold_pct": 10.0})
+    if kind in LOADS:
+        made = replace(made, values=LOADS[kind])
     steps = [check.name for check in CHECKS.get(kind, ())]
-    not_steps = {"observed", "p95_within_budget", "evidence_complete"}
-    findings = tuple(Finding(name, Status.PASSED, "done") for name in steps if name not in not_steps)
+    findings = tuple(Finding(name, Status.PASSED, "done") for name in steps if name not in NOT_STEPS)
     return replace(made, findings=findings, **changes)  # type: ignore[arg-type]
 
 

@@ -13,6 +13,7 @@ from hologram_dagster.evidence.record import Record
 from hologram_dagster.observation import Finding, Observation, Status
 from hologram_dagster.profiles import EVIDENCE, PROFILES, Plan, ProfileName
 from hologram_dagster_tests.evidence.helpers import (
+    NOT_STEPS,
     NOW,
     identity,
     observation,
@@ -23,9 +24,8 @@ from hologram_dagster_tests.evidence.helpers import (
 
 pytestmark = [pytest.mark.phase6_perf, pytest.mark.phase8_e2e]
 
-NAMED_STEPS = {"observed", "p95_within_budget", "evidence_complete"}
 STEPS = [
-    (kind, check.name) for kind, checks in CHECKS.items() for check in checks if check.name not in NAMED_STEPS
+    (kind, check.name) for kind, checks in CHECKS.items() for check in checks if check.name not in NOT_STEPS
 ]
 
 

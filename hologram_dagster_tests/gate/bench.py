@@ -14,6 +14,8 @@ from typing import Any
 SURPRISES = (
     *("IPFS_API", "GRAPHQL_URL", "GRAPHQL_TOKEN", "GRAPHQL_TEST_NAME", "E2E_APP_NAME"),
     *("SLO_VERIFY_P95_MS", "SLO_ENCODE_P95_MS", "SLO_GQL_P95_MS", "ENC_MB", "GQL_SAMPLES", "GQL_WARMUP"),
+    *(f"E2E_LOAD_{name}" for name in ("DURATION", "WORKERS", "PAYLOAD", "OPS_PER_SEC")),
+    *(f"E2E_STRESS_{name}" for name in ("DURATION", "WORKERS", "PAYLOAD", "OPS_PER_SEC")),
     *("DAGSTER_HOME", "GITHUB_STEP_SUMMARY", "GITHUB_REF", "REGRESSION_THRESHOLD_PCT"),
     # A CI machine must not make the tests' gates refuse.
     "CI",

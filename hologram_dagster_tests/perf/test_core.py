@@ -1,14 +1,15 @@
 """The core operations are timed in a real worker, and a worker that cheats, errs or dies is never a time."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from hologram_dagster.observation import Status
-from hologram_dagster.perf.core import measure_core
+from hologram_dagster.perf import core
 from hologram_dagster.perf.measurement import Measurement
-from hologram_dagster.profiles import OPERATIONS
+from hologram_dagster.profiles import OPERATIONS, Operation
 
 pytestmark = pytest.mark.phase6_perf
 
@@ -16,6 +17,26 @@ REFERENCE = (sys.executable, "-m", "hologram_dagster.target.reference_worker")
 VERIFY, ENCODE = OPERATIONS["verify"], OPERATIONS["encode"]
 # A budget no launch breaks, and one that every launch does.
 LOOSE, IMPOSSIBLE = 1e6, 1e-6
+
+
+def measure_core(
+    operation: Operation,
+    *,
+    command: Sequence[str],
+    budget_ms: float,
+    payload_mb: int = 1,
+    samples: int = 60,
+    warmup: int | None = None,
+) -> Measurement:
+    size = 65_536 if operation is VERIFY else payload_mb * 2**20
+    return core.measure_core(
+        operation,
+        command=command,
+        budget_ms=budget_ms,
+        payload_bytes=size,
+        samples=samples,
+        warmup=warmup,
+    )
 
 
 def patched(tmp_path: Path, patch: str) -> list[str]:
@@ -46,6 +67,12 @@ def test_verify_is_measured_as_the_contract_says() -> None:
     assert [finding.name for finding in seen.findings] == ["answers_correct"]
     assert (measured.suite, measured.metric, measured.note) == ("core", "verify_ms", "atlas.verify")
     assert len(measured.launches) == 1
+
+
+def test_more_samples_than_one_request_to_the_worker_are_all_counted() -> None:
+    seen = measure_core(VERIFY, command=REFERENCE, budget_ms=LOOSE, samples=250).observation
+    assert seen.status is Status.PASSED
+    assert seen.values["n"] == 250
 
 
 @pytest.mark.parametrize("size", [1, 4])

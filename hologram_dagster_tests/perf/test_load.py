@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from hologram_dagster.errors import ServiceError
 from hologram_dagster.observation import Observation, Status
-from hologram_dagster.perf import load, open_model
+from hologram_dagster.perf import open_model
 from hologram_dagster.perf.load import observe_load
-from hologram_dagster.perf.open_model import Arrivals, Delays, drive
+from hologram_dagster.perf.open_model import Delays, drive
 from hologram_dagster.perf.statistics import percentile
 from hologram_dagster.processes import LOOPBACK, free_port, start_child, stop_child
 from hologram_dagster.registry.client import RegistryClient
@@ -51,13 +51,12 @@ def statuses(seen: Observation) -> dict[str, Status]:
 
 def test_a_stall_of_one_second_in_twelve_is_seen(registry_that: Starter) -> None:
     url = registry_that("--stall-after", 5, "--stall", 1)
-    seen = observe_load(url, None, "any", rate_per_s=100, duration_s=12, budget_ms=400)
+    seen = observe_load(url, None, "any", rate_per_s=100, duration_s=12, budget_ms=LOOSE)
     assert seen.values["n"] == 1200
     assert seen.values["p95_ms"] >= 500
     assert seen.values["p99_ms"] >= seen.values["p95_ms"]
-    # On a machine so busy that our own requests go out late, the run says so instead.
-    assert statuses(seen)["p95_under_load"] in (Status.FAILED, Status.INCONCLUSIVE)
-    assert seen.status is statuses(seen)["p95_under_load"]
+    # An observation never judges: that a budget is broken is for the check to say.
+    assert seen.status is Status.PASSED
 
 
 def test_a_real_registry_under_load(tmp_path: Path) -> None:
@@ -67,7 +66,7 @@ def test_a_real_registry_under_load(tmp_path: Path) -> None:
         )
         assert seen.status is Status.PASSED, seen.why
         assert (seen.kind, seen.values["n"], seen.values["failed"]) == ("perf_load", 20, 0)
-        assert list(statuses(seen)) == ["answers_correct", "send_lag", "p95_under_load"]
+        assert list(statuses(seen)) == ["answers_correct"]
         with RegistryClient(stack.graphql_url) as registry:
             assert registry.execute('{ resolve(name: "perf/load") { encoding } }')["resolve"]["encoding"]
 
@@ -109,34 +108,17 @@ def test_a_token_no_header_can_hold_is_not_repeated(registry_that: Starter, toke
     assert "s3cret" not in seen.why
 
 
-def arrivals(*, latency_ms: float, lag_ms: float, failed: int = 0) -> Arrivals:
-    seen = Arrivals(Delays(), Delays(), due=10, failed=failed, cause="refused")
-    for _ in range(10):
-        seen.latency.record_us(round(latency_ms * 1000))
-        seen.lag.record_us(round(lag_ms * 1000))
-    return seen
+def test_a_breach_is_loaded_again_twice_and_the_best_counts(registry_that: Starter) -> None:
+    slow = observe_load(registry_that(), None, "any", rate_per_s=20, duration_s=0.5, budget_ms=0.001)
+    assert (slow.status, slow.values["launches"], slow.values["n"]) == (Status.PASSED, 3, 10)
+    assert slow.values["p95_ms"] > 0.001
 
 
-@pytest.mark.parametrize(
-    ("seen", "status"),
-    [
-        (arrivals(latency_ms=100, lag_ms=9), Status.PASSED),
-        (arrivals(latency_ms=102, lag_ms=9), Status.FAILED),
-        (arrivals(latency_ms=50, lag_ms=11), Status.INCONCLUSIVE),
-        (arrivals(latency_ms=102, lag_ms=11), Status.INCONCLUSIVE),
-        (arrivals(latency_ms=50, lag_ms=11, failed=1), Status.FAILED),
-    ],
-)
-def test_our_own_lag_spoils_a_run(
-    registry_that: Starter, monkeypatch: pytest.MonkeyPatch, seen: Arrivals, status: Status
-) -> None:
-    async def known(*_: object) -> Arrivals:
-        return seen
-
-    monkeypatch.setattr(load, "_load", known)
-    observed = observe_load(registry_that(), None, "any", rate_per_s=1, duration_s=1, budget_ms=100.2)
-    assert observed.status is status, observed.findings
-    assert observed.values["send_lag_p95_ms"] > 0
+def test_a_wrong_answer_is_not_tried_again(registry_that: Starter) -> None:
+    url = registry_that("--every", 3)
+    seen = observe_load(url, None, "any", rate_per_s=20, duration_s=0.5, budget_ms=0.001, timeout_s=1)
+    assert (seen.status, seen.values["launches"]) == (Status.FAILED, 1)
+    assert seen.values["failed"] > 0
 
 
 def test_a_held_up_client_is_seen_as_lag() -> None:

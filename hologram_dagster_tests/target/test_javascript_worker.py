@@ -135,9 +135,16 @@ def test_rubbish_is_refused_and_goodbye_ends_it() -> None:
     assert all(answer["error"] for answer in answers[:6])
 
 
-@pytest.mark.parametrize("name", ["verify", "encode"])
-def test_it_is_measured_like_any_worker(name: str) -> None:
-    measured = measure_core(OPERATIONS[name], command=JAVASCRIPT, budget_ms=1e6, warmup=1, samples=3)
+@pytest.mark.parametrize(("name", "size"), [("verify", 65_536), ("encode", 2**20)])
+def test_it_is_measured_like_any_worker(name: str, size: int) -> None:
+    measured = measure_core(
+        OPERATIONS[name],
+        command=JAVASCRIPT,
+        budget_ms=1e6,
+        payload_bytes=size,
+        warmup=1,
+        samples=3,
+    )
     seen = measured.observation
     assert seen.status is Status.PASSED, seen.why
     assert seen.values["n"] == 3

@@ -6,12 +6,18 @@ from collections.abc import Callable
 import dagster as dg
 
 from hologram_dagster.defs.evidence_assets import Scene, evidence_asset
-from hologram_dagster.gate.measurements import record_measurement
+from hologram_dagster.gate.disruption import unless_refused
+from hologram_dagster.gate.measurements import record_cold_warm, record_measurement
 from hologram_dagster.gate.pairs import observe_drift, observe_regression
 from hologram_dagster.gate.run import GateRun
+from hologram_dagster.gate.services import fresh_registries
 from hologram_dagster.observation import Observation
+from hologram_dagster.perf.cold_warm import METHOD as COLD_WARM_METHOD
+from hologram_dagster.perf.cold_warm import observe_cold_warm
 from hologram_dagster.perf.core import measure_core
 from hologram_dagster.perf.gql import measure_gql
+from hologram_dagster.perf.load import METHOD as LOAD_METHOD
+from hologram_dagster.perf.load import observe_load
 from hologram_dagster.perf.lock import measuring_lock
 from hologram_dagster.perf.paired.compare import METHOD as PAIRED_METHOD
 from hologram_dagster.perf.paired.compare import Options
@@ -25,10 +31,14 @@ _RULE = "p95 must not exceed the profile's budget; on a breach up to two more la
 
 
 def _observe_core(name: str, scene: Scene) -> Observation:
-    plan, operation = scene.run.plan, OPERATIONS[name]
+    plan = scene.run.plan
     with measuring_lock():
         measured = measure_core(
-            operation, command=WORKER, payload_mb=plan.enc_mb, budget_ms=plan.budgets_ms[name]
+            OPERATIONS[name],
+            command=WORKER,
+            payload_bytes=plan.payload_bytes(name),
+            samples=plan.samples(name),
+            budget_ms=plan.budgets_ms[name],
         )
     return record_measurement(scene.run, measured)
 
@@ -52,10 +62,41 @@ def _observe_gql(scene: Scene) -> Observation:
             token=services.graphql_token,
             name=settings.graphql_test_name,
             warmup=plan.gql_warmup,
-            samples=plan.gql_samples,
+            samples=plan.samples("gql"),
             budget_ms=plan.budgets_ms["gql"],
         )
     return record_measurement(scene.run, measured)
+
+
+def _observe_load(scene: Scene) -> Observation:
+    plan, settings = scene.run.plan, scene.run.settings
+
+    def observe() -> Observation:
+        services = scene.stack.endpoints(scene.run)
+        with measuring_lock():
+            return observe_load(
+                services.graphql_url,
+                services.graphql_token,
+                settings.graphql_test_name,
+                rate_per_s=plan.load.rate_per_s,
+                duration_s=plan.load.duration_s,
+                budget_ms=plan.budgets_ms["gql"],
+            )
+
+    return unless_refused(settings, "perf_load", LOAD_METHOD, observe)
+
+
+def _observe_cold_warm(scene: Scene) -> Observation:
+    services = scene.stack.endpoints(scene.run)
+    with measuring_lock(), fresh_registries(scene.run, services) as serve:
+        done = observe_cold_warm(
+            WORKER,
+            serve=serve,
+            token=services.graphql_token,
+            name=scene.run.settings.graphql_test_name,
+            payload_mb=scene.run.plan.enc_mb,
+        )
+    return record_cold_warm(scene.run, done)
 
 
 perf_verify = evidence_asset(
@@ -64,7 +105,7 @@ perf_verify = evidence_asset(
     deps=[],
     kinds={"python"},
     method=METHOD,
-    description=f"60 timed calls of `verify` on the state of 65 536 bytes, in one worker process. {_RULE}",
+    description=f"60 timed calls (nightly 1,000) of `verify` of 65 536 bytes, in one process. {_RULE}",
     observe=lambda scene: _observe_core("verify", scene),
 )
 
@@ -74,7 +115,7 @@ perf_encode = evidence_asset(
     deps=[],
     kinds={"python"},
     method=METHOD,
-    description=f"30 timed calls of `encode` on ENC_MB MiB, in one worker process. {_RULE}",
+    description=f"30 timed calls (nightly 1,000) of `encode` on ENC_MB MiB, in one process. {_RULE}",
     observe=lambda scene: _observe_core("encode", scene),
 )
 
@@ -122,9 +163,36 @@ perf_self_test = evidence_asset(
     observe=_observe_self_test,
 )
 
+perf_load = evidence_asset(
+    kind="perf_load",
+    group="perf",
+    deps=[],
+    kinds={"graphql"},
+    method=LOAD_METHOD,
+    description=(
+        "`resolve` requests that arrive at a fixed rate, timed from when each was due, so that a stall "
+        f"counts for all that fell due in it. {_RULE} Only where the services may be disturbed."
+    ),
+    observe=_observe_load,
+)
+
+perf_cold_warm = evidence_asset(
+    kind="perf_cold_warm",
+    group="perf",
+    deps=[],
+    kinds={"python", "graphql"},
+    method=COLD_WARM_METHOD,
+    description=(
+        "The first call of a fresh process beside the calls after it, of each operation, with their ratio. "
+        "Red when an answer is wrong or a figure missing; the ratio is shown."
+    ),
+    observe=_observe_cold_warm,
+    shown=tuple(f"{operation}_ratio" for operation in OPERATIONS),
+)
+
 assets = [
     perf_self_test,
-    *(perf_verify, perf_encode, perf_gql),
+    *(perf_verify, perf_encode, perf_gql, perf_load, perf_cold_warm),
     *(_paired(kind, name, "the baseline", observe_regression) for name, kind in REGRESSIONS.items()),
     *(_paired(kind, name, "the rolled-forward baseline", observe_drift) for name, kind in DRIFTS.items()),
 ]
