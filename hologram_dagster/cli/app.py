@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from hologram_dagster.cli import baseline, gate, setup, stack, toggles, verdict
+from hologram_dagster.cli import baseline, gate, setup, stack, toggles, verdict, waive
 from hologram_dagster.errors import HologramError
 from hologram_dagster.secrets.redactor import redact
 
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 gate.register(app)
 verdict.register(app)
+waive.register(app)
 toggles.register(app)
 setup.register(app)
 app.add_typer(stack.app, name="stack")

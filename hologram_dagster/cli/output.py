@@ -52,7 +52,8 @@ def show_verdict(verdict: Verdict, reports: Path, steps: Steps, *, seconds: floa
     console = Console(highlight=False)
     word = str(verdict.verdict)
     console.print()
-    console.print(Text.assemble(("verdict: ", "bold"), (word.upper(), _STYLES.get(word, "bold"))))
+    waived = " (waived)" if verdict.waived else ""
+    console.print(Text.assemble(("verdict: ", "bold"), (word.upper() + waived, _STYLES.get(word, "bold"))))
     if verdict.after_fail:
         console.print(verdict.after_fail, style="yellow", soft_wrap=True)
     for override in verdict.overrides:
@@ -69,6 +70,11 @@ def show_verdict(verdict: Verdict, reports: Path, steps: Steps, *, seconds: floa
                 console.print(_red_line(reason), soft_wrap=True)
         if absent := [reason.kind for reason in red if reason.check == "present"]:
             console.print(f"  no fresh evidence: {', '.join(absent)}", soft_wrap=True)
+    for waiver in verdict.waivers:
+        until = f"{waiver.expires_at:%Y-%m-%d %H:%M} UTC"
+        console.print(
+            Text(f"waived:   {waiver.check} by {waiver.who} until {until}: {waiver.why}"), soft_wrap=True
+        )
     console.print(f"revision: {verdict.revision.commit[:12]}{' (dirty)' if verdict.revision.dirty else ''}")
     if steps.seconds:
         console.print(f"time:     {seconds:.1f} s in all; {steps.slowest()}")

@@ -8,6 +8,7 @@ from hologram_dagster.cli.output import Steps, show_verdict
 from hologram_dagster.errors import TamperedError
 from hologram_dagster.evidence.document import ExitCode
 from hologram_dagster.gate.answering import answer_for
+from hologram_dagster.gate.waiving import refused_waivers
 from hologram_dagster.profiles import ProfileName
 from hologram_dagster.secrets.redactor import redact
 from hologram_dagster.settings import load_settings
@@ -39,6 +40,8 @@ def verdict(
             f"no verdict: no gate run of {asked} is known here. Run hologram gate{of_commit}.", err=True
         )
         raise typer.Exit(code)
+    for told in refused_waivers(settings, answered):
+        typer.echo(redact(told), err=True)
     if as_json:
         typer.echo(json.dumps(answered.to_json(), indent=2))
     else:

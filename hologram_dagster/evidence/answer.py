@@ -34,6 +34,7 @@ from hologram_dagster.evidence.run import RecordedRun, run_from_json
 from hologram_dagster.evidence.tail import find_data
 from hologram_dagster.evidence.verdict import INTERRUPTED, KIND, STRICTNESS, conclude, sort_reasons, word_of
 from hologram_dagster.evidence.verdict_record import recorded_results, recorded_word
+from hologram_dagster.evidence.waivers import with_waivers
 from hologram_dagster.protocol.ledger_entry import Entry
 
 
@@ -55,6 +56,7 @@ def answer(
     if found is None:
         return None, ExitCode.NO_VERDICT
     verdict = with_earlier(evidence.ledger.path, _verdict(evidence, found, now))
+    verdict = with_waivers(evidence, verdict, now=now)
     return verdict, verdict.exit_code
 
 

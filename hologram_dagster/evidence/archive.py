@@ -4,7 +4,7 @@ What belongs here: writing evidence, and finding it again for a run. What does n
 listed record is verified (`gathering`), what evidence means (`judge`, `verdict`).
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,7 +64,7 @@ class Evidence:
             LedgerError: the end of the ledger is not what was written.
             HologramError: the ledger cannot be written.
         """
-        return self._enter({"entry": RUN_ENTRY, **run_json(run)})
+        return self.enter({"entry": RUN_ENTRY, **run_json(run)})
 
     def started_run(self, run_id: str) -> RecordedRun | None:
         """The run as it was when it started, whoever asks; None if it never started. Not verified.
@@ -110,14 +110,24 @@ class Evidence:
         """
         return gather(self.ledger.path, self.store, self.trust, run, kinds, now=now)
 
+    def now(self) -> datetime:
+        """The time that entries made now would bear."""
+        return self._clock()
+
+    def enter(self, data: Mapping[str, object]) -> Entry:
+        """Append `data`, redacted, with the time as `at`, to the ledger.
+
+        Raises:
+            LedgerError: the end of the ledger is not what was written.
+            HologramError: the ledger cannot be written.
+        """
+        return self.ledger.append(redact_tree({**data, "at": iso(self._clock())}))
+
     def _add(self, observation: Observation, run: RunIdentity) -> tuple[Stored, Entry]:
         if self._signer is None:
             raise HologramError("evidence cannot be added without a signing key: set HOLOGRAM_SIGNING_KEY.")
         record = Record.from_observation(observation, run, self._signer, now=self._clock())
         path = self.store.put(record)
         sha256 = sha256_hex(record.to_bytes())
-        entry = self._enter(listing_data(record, path, sha256))
+        entry = self.enter(listing_data(record, path, sha256))
         return Stored(record, self.store.uri(path), path, sha256), entry
-
-    def _enter(self, data: dict[str, object]) -> Entry:
-        return self.ledger.append(redact_tree({**data, "at": iso(self._clock())}))

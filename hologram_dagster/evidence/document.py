@@ -57,8 +57,12 @@ _REASON = ("kind", "check", "message", "value", "limit", "unit")
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """Somebody's word that a failure may ship all the same, until `expires_at`. It changes no verdict."""
+    """Somebody's word that a red `check` (`KIND.CHECK`) may ship all the same, until `expires_at`.
 
+    It changes no verdict.
+    """
+
+    check: str
     who: str
     why: str
     expires_at: datetime
@@ -114,9 +118,14 @@ class Verdict:
     @property
     def exit_code(self) -> ExitCode:
         """0 pass, 1 fail, 3 inconclusive, 5 fail but waived."""
-        if self.verdict is Word.FAIL and self.waivers:
-            return ExitCode.WAIVED
-        return _EXIT_CODES[self.verdict]
+        return ExitCode.WAIVED if self.waived else _EXIT_CODES[self.verdict]
+
+    @property
+    def waived(self) -> bool:
+        """Whether it is a fail of which every red check is waived; the verdict is still `fail`."""
+        red = {f"{reason.kind}.{reason.check}" for reason in self.reasons if reason.red}
+        waived = {waiver.check for waiver in self.waivers}
+        return self.verdict is Word.FAIL and bool(red) and red <= waived
 
     @property
     def broken(self) -> str:

@@ -43,6 +43,8 @@ KIND = "verdict"
 INTERRUPTED = (KIND, "completed")
 # The check that evidence is what was written, for this revision, by a trusted key.
 AUTHENTIC = "authentic"
+# The check that required evidence is there at all.
+PRESENT = "present"
 # Stricter last.
 STRICTNESS = (Word.PASS, Word.INCONCLUSIVE, Word.FAIL)
 # Worst first; the order of a verdict's reasons.
@@ -56,7 +58,6 @@ def conclude(
     finished_at: datetime,
     key_id: str,
     interrupted: str | None = None,
-    waivers: Sequence[Waiver] = (),
 ) -> Verdict:
     """The verdict of `run` on what was gathered for it. Pure.
 
@@ -75,7 +76,6 @@ def conclude(
         state=State.FINAL,
         finished_at=finished_at,
         reasons=sort_reasons(results, run.required),
-        waivers=tuple(waivers),
         evidence=tuple(sorted(items, key=lambda item: (_position(item.kind, run.required), item.uri))),
     )
 
@@ -152,7 +152,7 @@ def _missing(run: RecordedRun, gathered: Gathered, interrupted: str | None) -> l
     status = Status.FAILED if interrupted is None else Status.INCONCLUSIVE
     why = "although the run completed" if interrupted is None else f"as {interrupted}"
     return [
-        CheckResult(status, f"there is no fresh evidence, {why}", kind=kind, check="present")
+        CheckResult(status, f"there is no fresh evidence, {why}", kind=kind, check=PRESENT)
         for kind in run.required
         if kind not in seen
     ]

@@ -27,8 +27,16 @@ def answer_for(
         commit, tree = revision.commit, revision.tree
     else:
         commit = resolve_ref(settings.repository, ref)
+    return answer(open_evidence(settings, commit), commit, tree=tree, profile=profile, now=datetime.now(UTC))
+
+
+def open_evidence(settings: Settings, commit: str) -> Evidence:
+    """The evidence of this place, read with the keys that `commit` trusts.
+
+    Raises:
+        HologramError: the key or the policy cannot be read.
+    """
     policy = policy_of(settings.repository, commit)
-    evidence = Evidence(
+    return Evidence(
         settings.state_dir / "evidence", signer=open_signer(settings), trusted_keys=policy.trusted_keys
     )
-    return answer(evidence, commit, tree=tree, profile=profile, now=datetime.now(UTC))

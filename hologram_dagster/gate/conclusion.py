@@ -24,6 +24,7 @@ from hologram_dagster.evidence.verdict import (
     write_verdict,
 )
 from hologram_dagster.evidence.verdict_record import recorded_word
+from hologram_dagster.evidence.waivers import with_waivers
 from hologram_dagster.gate.run import GateRun
 from hologram_dagster.observation import Status
 from hologram_dagster.settings import Settings
@@ -68,14 +69,19 @@ def earlier_facts(run: GateRun, kind: str) -> Mapping[str, str]:
     return stored.record.facts
 
 
-def conclude_run(run: GateRun, *, interrupted: str | None = None) -> Concluded:
-    """Judge all evidence of the run, keep the verdict as evidence, and write `verdict.json`."""
+def conclude_run(run: GateRun, *, interrupted: str | None = None, announce: bool = True) -> Concluded:
+    """Judge all evidence of the run, keep the verdict as evidence, and write `verdict.json`.
+
+    With `announce` False `verdict.json` stays as it is: a newer run's.
+    """
     now = datetime.now(UTC)
     gathered = run.evidence.gather(run.identity, run.recorded.required, now=now)
     verdict = conclude(run.recorded, gathered, finished_at=now, key_id=run.key_id, interrupted=interrupted)
+    verdict = with_waivers(run.evidence, verdict, now=now)
     verdict = with_earlier(run.evidence.ledger.path, verdict)
     stored, verdict = run.evidence.add_verdict(verdict, run.recorded)
-    write_verdict(verdict_path(run.settings), verdict)
+    if announce:
+        write_verdict(verdict_path(run.settings), verdict)
     return Concluded(verdict, stored)
 
 
@@ -108,7 +114,13 @@ def own_verdict(run: GateRun) -> Verdict | None:
     verdict = conclude(run.recorded, gathered, finished_at=stored.record.finished_at, key_id=run.key_id)
     if verdict.verdict is not recorded_word(stored.record):
         return None
-    return with_earlier(run.evidence.ledger.path, verdict)
+    verdict = with_earlier(run.evidence.ledger.path, verdict)
+    return with_waivers(run.evidence, verdict, now=now)
+
+
+def has_concluded(run: GateRun) -> bool:
+    """Whether this run has a verdict, whatever it says."""
+    return _own(run, run.evidence.gather(run.identity, [KIND], now=datetime.now(UTC))) is not None
 
 
 def _own(run: GateRun, gathered: Gathered) -> Stored | None:

@@ -29,7 +29,10 @@ def verdict(tmp_path: Path) -> Verdict:
     plan = plan_of(overrides=(Override("SLO_GQL_P95_MS", 500, 900, looser=True),))
     run = run_of(plan=plan, baseline_commit="e" * 40)
     made = green_run(archive(tmp_path), run)[1]
-    return replace(made, waivers=(Waiver("release manager", "known", NOW + timedelta(days=1)),))
+    return replace(
+        made,
+        waivers=(Waiver("perf_gql.p95_within_budget", "release manager", "known", NOW + timedelta(days=1)),),
+    )
 
 
 def test_the_document_has_exactly_the_fields_of_the_design(verdict: Verdict) -> None:

@@ -188,23 +188,27 @@ def test_looser_overrides_come_first() -> None:
     assert running(run, key_id="k").overrides == (looser, stricter)
 
 
-def test_a_waiver_changes_the_exit_code_of_a_fail_and_nothing_else() -> None:
-    waiver = Waiver("release manager", "known, ticket 7", NOW + timedelta(days=1))
-
-    def waived(*evidence: Stored, interrupted: str | None = None) -> Verdict:
-        return conclude(
+def test_waivers_of_all_that_is_red_change_the_exit_code_of_a_fail_and_nothing_else() -> None:
+    def waived(*checks: str, missing: int = 0, interrupted: str | None = None) -> Verdict:
+        made = conclude(
             run_of(),
-            Gathered(evidence, ()),
+            Gathered(tuple(GREEN.values())[missing:], ()),
             finished_at=NOW,
             key_id="k",
             interrupted=interrupted,
-            waivers=(waiver,),
         )
+        until = NOW + timedelta(days=1)
+        waivers = tuple(Waiver(check, "release manager", "known, ticket 7", until) for check in checks)
+        return replace(made, waivers=waivers)
 
-    failed = waived()
-    assert (failed.verdict, failed.exit_code, failed.waivers) == (Word.FAIL, ExitCode.WAIVED, (waiver,))
-    assert waived(*GREEN.values()).exit_code is ExitCode.PASS
-    assert waived(interrupted=KILLED).exit_code is ExitCode.INCONCLUSIVE
+    first, second = (f"{kind}.present" for kind in tuple(GREEN)[:2])
+    failed = waived(first, second, missing=2)
+    assert (failed.verdict, failed.exit_code, failed.waived) == (Word.FAIL, ExitCode.WAIVED, True)
+    assert waived(first, missing=2).exit_code is ExitCode.FAIL
+    assert waived(second, missing=1).exit_code is ExitCode.FAIL
+    assert waived(missing=1).exit_code is ExitCode.FAIL
+    assert waived(first).exit_code is ExitCode.PASS
+    assert waived(first, missing=1, interrupted=KILLED).exit_code is ExitCode.INCONCLUSIVE
 
 
 def test_a_run_that_has_only_started_is_inconclusive() -> None:

@@ -1,0 +1,49 @@
+"""Granting and ending waivers of a revision of this repository, and telling which do not count."""
+
+from datetime import UTC, datetime
+
+from hologram_dagster.evidence.document import Verdict, Waiver
+from hologram_dagster.evidence.waivers import end, find_waivers, grant, waivers_of
+from hologram_dagster.gate.answering import open_evidence
+from hologram_dagster.profiles import ProfileName
+from hologram_dagster.settings import Settings
+from hologram_dagster.target.revision import resolve_ref
+
+
+def waive(settings: Settings, ref: str, *, check: str, who: str, why: str, until: str) -> tuple[str, Waiver]:
+    """Waive `check` (`KIND.CHECK`) at the commit that `ref` names, with the gate's key; both are returned.
+
+    Raises:
+        HologramError: no such revision or check, or a date that is not allowed.
+    """
+    commit = resolve_ref(settings.repository, ref)
+    granted = grant(open_evidence(settings, commit), commit, check=check, who=who, why=why, until=until)
+    return commit, granted
+
+
+def unwaive(settings: Settings, ref: str, *, check: str, who: str) -> str | None:
+    """End the waiver of `check` at the commit that `ref` names; the commit, or None if none is in force.
+
+    Raises:
+        HologramError: no such revision, or the ledger cannot be used.
+    """
+    commit = resolve_ref(settings.repository, ref)
+    evidence = open_evidence(settings, commit)
+    # The profile that trusts the most keys: a waiver that counts anywhere can be ended.
+    found = find_waivers(
+        evidence.ledger.path, evidence.trust, commit=commit, profile=ProfileName.DEV, now=datetime.now(UTC)
+    )
+    if check not in {waiver.check for waiver in found.in_force}:
+        return None
+    end(evidence, commit, check=check, who=who)
+    return commit
+
+
+def refused_waivers(settings: Settings, verdict: Verdict) -> tuple[str, ...]:
+    """A sentence for each waiver of the verdict's revision that does not count.
+
+    Raises:
+        HologramError: the ledger cannot be read.
+    """
+    evidence = open_evidence(settings, verdict.revision.commit)
+    return waivers_of(evidence, verdict.revision, verdict.profile, now=datetime.now(UTC)).refused
