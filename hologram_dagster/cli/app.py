@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from hologram_dagster.cli import baseline, gate, setup, stack, toggles, verdict, waive
+from hologram_dagster.cli import baseline, gate, regate, setup, stack, toggles, verdict, waive
 from hologram_dagster.errors import HologramError
 from hologram_dagster.secrets.redactor import redact
 
@@ -19,6 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 gate.register(app)
+regate.register(app)
 verdict.register(app)
 waive.register(app)
 toggles.register(app)

@@ -12,10 +12,11 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import typer
 
@@ -23,9 +24,18 @@ from hologram_dagster.cli.home import prepare_home
 from hologram_dagster.cli.output import Steps, show_verdict
 from hologram_dagster.evidence.document import Verdict, Word
 from hologram_dagster.gate.conclusion import own_verdict
+from hologram_dagster.gate.origin import settings_at
 from hologram_dagster.gate.publishing import finish_run
 from hologram_dagster.gate.run import GateRun, open_gate_run
 from hologram_dagster.gate.services import own_endpoints
+from hologram_dagster.gate.tags import (
+    BASELINE_TAG,
+    COMMIT_TAG,
+    ENVIRONMENT_TAG,
+    ORIGIN_TAG,
+    PROFILE_TAG,
+    TRIGGER_TAG,
+)
 from hologram_dagster.processes import start_child, stop_child
 from hologram_dagster.profiles import Profile, choose_profile
 from hologram_dagster.settings import Settings, load_settings
@@ -72,18 +82,15 @@ class _Launched:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
 
 
-def _launch(settings: Settings, profile: Profile, run_id: str, baseline: str | None) -> _Launched:
+def _launch(settings: Settings, profile: Profile, run_id: str, tags: Mapping[str, str]) -> _Launched:
     home = prepare_home(settings)
     log = settings.state_dir / "logs" / f"{run_id}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    tags = {"hologram/profile": str(profile.name), "hologram/trigger": "cli"}
-    if baseline:
-        tags["hologram/baseline"] = baseline
     with log.open("wb") as stream:
         process = start_child(
             [
                 *(sys.executable, "-m", "hologram_dagster.defs.launch"),
-                *("--job", profile.job, "--run-id", run_id, "--tags", json.dumps(tags)),
+                *("--job", profile.job, "--run-id", run_id, "--tags", json.dumps(dict(tags))),
             ],
             env={**os.environ, "DAGSTER_HOME": str(home), "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
@@ -105,14 +112,30 @@ def gate(
     """
     settings = load_settings()
     chosen = choose_profile(tag=profile, config=None, settings=settings)
-    run_id = str(uuid.uuid4())
     baseline = baseline or settings.baseline
+    run_gate(settings, chosen, {TRIGGER_TAG: "cli", **({BASELINE_TAG: baseline} if baseline else {})})
+
+
+def run_gate(settings: Settings, profile: Profile, tags: Mapping[str, str]) -> NoReturn:
+    """Run the gate of `profile` in a child process, tagged so, and exit with its verdict's code.
+
+    Raises:
+        HologramError: it cannot be run as asked; there is no trace of a run then.
+    """
+    tags = {**tags, PROFILE_TAG: str(profile.name), ENVIRONMENT_TAG: str(settings.environment)}
+    run_id = str(uuid.uuid4())
     # Refuses here, with exit 2 and no trace of a run, what a run would only trip over.
     own_endpoints(settings)
-    run = open_gate_run(settings, run_id=run_id, profile_tag=str(chosen.name), baseline_tag=baseline)
+    run = open_gate_run(
+        settings_at(settings, origin=tags.get(ORIGIN_TAG), commit=tags.get(COMMIT_TAG)),
+        run_id=run_id,
+        profile_tag=str(profile.name),
+        commit_tag=tags.get(COMMIT_TAG),
+        baseline_tag=tags.get(BASELINE_TAG),
+    )
     started = time.monotonic()
-    launched = _launch(settings, chosen, run_id, baseline)
-    deadline_s = settings.deadline_s or chosen.deadline_s
+    launched = _launch(settings, profile, run_id, tags)
+    deadline_s = settings.deadline_s or profile.deadline_s
     timer = threading.Timer(deadline_s, launched.interrupt, [f"the deadline of {deadline_s} s has passed"])
     timer.daemon = True
     timer.start()

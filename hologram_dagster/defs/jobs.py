@@ -3,8 +3,8 @@
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from hologram_dagster.gate.tags import PROFILE_TAG
 from hologram_dagster.profiles import PROFILES, Profile, required_kinds
-from hologram_dagster.resources.gate import PROFILE_TAG
 
 # What every gate run materializes around its evidence.
 FRAME = ("revision", "verdict", "report", "badge", "job_summary")

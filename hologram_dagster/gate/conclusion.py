@@ -15,6 +15,7 @@ from hologram_dagster.evidence.document import State, Word
 from hologram_dagster.evidence.earlier import with_earlier
 from hologram_dagster.evidence.gathered import Gathered, Stored
 from hologram_dagster.evidence.judge import judge_gathered
+from hologram_dagster.evidence.record import Record
 from hologram_dagster.evidence.verdict import (
     KIND,
     Verdict,
@@ -61,12 +62,16 @@ def judge_kind(run: GateRun, kind: str) -> list[CheckResult]:
     return judge_gathered(kind, gathered, run.plan)
 
 
+def newest_record(run: GateRun, kind: str) -> Record | None:
+    """The record that `judge_kind` judges; None where there is none that counts."""
+    stored = run.evidence.gather(run.identity, [kind], now=datetime.now(UTC)).get(kind)
+    return None if stored is None else stored.record
+
+
 def earlier_facts(run: GateRun, kind: str) -> Mapping[str, str]:
     """The facts that evidence of `kind` of this very run holds; empty where there is none."""
-    stored = run.evidence.gather(run.identity, [kind], now=datetime.now(UTC)).get(kind)
-    if stored is None or stored.record.run_id != run.identity.run_id:
-        return {}
-    return stored.record.facts
+    record = newest_record(run, kind)
+    return record.facts if record is not None and record.run_id == run.identity.run_id else {}
 
 
 def conclude_run(run: GateRun, *, interrupted: str | None = None, announce: bool = True) -> Concluded:

@@ -81,9 +81,14 @@ class Checkouts:
             GitRefusal: there is no such branch, or the repository cannot be read.
             HologramError: it takes longer.
         """
-        kept = f"{_BRANCHES}{name}"
+        kept = self.branch_ref(name)
         self._fetch(url, f"+refs/heads/{branch}:{kept}", timeout_s=timeout_s)
         return git(self.mirror, "rev-parse", "--verify", kept).decode().strip()
+
+    @staticmethod
+    def branch_ref(name: str) -> str:
+        """The ref of the mirror under which `fetch_branch` keeps a branch."""
+        return f"{_BRANCHES}{name}"
 
     def _fetch(self, source: str, *refspecs: str, prune: bool = False, timeout_s: float = TIMEOUT_S) -> None:
         with self._locked("mirror"):
@@ -97,14 +102,12 @@ class Checkouts:
             option = "--prune" if prune else "--no-prune"
             git(self.mirror, "fetch", "--quiet", option, "--", source, *refspecs, timeout_s=timeout_s)
 
-    def pristine(self, repository: Path, commit: str) -> Path:
+    def pristine(self, commit: str) -> Path:
         """`commit` in a worktree of its own, in which nothing is ever set up or run.
 
         Raises:
-            HologramError: neither the mirror nor `repository` has such a commit.
+            HologramError: the mirror has no such commit.
         """
-        if not self._has(commit):
-            self.fetch(repository)
         tree = self._worktree(commit, _JUDGED, untracked="all")
         os.utime(tree)
         self._shrink(keep={tree})
@@ -127,7 +130,7 @@ class Checkouts:
             SetupFailed: a set-up command failed or took longer than `SETUP_TIMEOUT_S`.
             HologramError: no such commit.
         """
-        if not self._has(commit):
+        if not self.has(commit):
             self.fetch(repository)
         tree = self._worktree(commit, _TREES, untracked="no")
         environment = self._environment(tree, dependencies, setup)
@@ -152,7 +155,8 @@ class Checkouts:
         top = top_of(tree)
         return Checkout(commit, top, self._environment(top, dependencies, setup))
 
-    def _has(self, commit: str) -> bool:
+    def has(self, commit: str) -> bool:
+        """Whether the mirror holds `commit` (40 hex digits)."""
         if not (self.mirror / _READY).exists():
             return False
         try:

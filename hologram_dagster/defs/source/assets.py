@@ -4,8 +4,9 @@ import dagster as dg
 
 from hologram_dagster.defs.evidence_assets import OWNERS, gate_tags
 from hologram_dagster.gate.conclusion import begin
+from hologram_dagster.gate.tags import COMMIT_TAG, ENVIRONMENT_TAG, PROFILE_TAG
 from hologram_dagster.profiles import ProfileName
-from hologram_dagster.resources.gate import COMMIT_TAG, PROFILE_TAG, GateResource, refusing
+from hologram_dagster.resources.gate import GateResource, refusing
 
 
 @dg.asset(
@@ -27,7 +28,12 @@ def revision(context: dg.AssetExecutionContext, gate: GateResource) -> dg.Materi
     seen = run.identity.revision
     # The command line cannot tag a run; the run tags itself, so that the UI can filter by commit.
     context.instance.add_run_tags(
-        context.run_id, {COMMIT_TAG: seen.commit, PROFILE_TAG: str(run.plan.profile.name)}
+        context.run_id,
+        {
+            COMMIT_TAG: seen.commit,
+            PROFILE_TAG: str(run.plan.profile.name),
+            ENVIRONMENT_TAG: str(run.settings.environment),
+        },
     )
     return dg.MaterializeResult(
         data_version=dg.DataVersion(seen.tree),
@@ -37,6 +43,7 @@ def revision(context: dg.AssetExecutionContext, gate: GateResource) -> dg.Materi
             "dirty": dg.MetadataValue.bool(seen.dirty),
             "ref": seen.ref or "none",
             "baseline": run.identity.baseline_commit or "none",
+            "baseline_rule": run.identity.baseline_rule or "none",
             "profile": str(run.plan.profile.name),
             "environment": str(run.settings.environment),
         },
