@@ -18,6 +18,7 @@ from hologram_dagster.registry.client import RegistryError
 
 # Not in the contract, which cannot take a name back: the reference registry's own.
 _UNPUBLISH = Variant("unpublishApp", ("name",), "name status")
+_ROUNDS_IN_VAIN = 5
 _RESOLVE = "query($name: String!) { resolve(name: $name) { encoding } }"
 
 
@@ -80,7 +81,8 @@ def remove_all(
 ) -> Removed:
     """Take back all (name, CID) of `made`, with `workers` threads, in at most about `within_s` seconds.
 
-    What fails is tried again for as long as others succeed: under load a service may refuse.
+    What fails is tried again, until five rounds in a row have removed nothing: a service that
+    was under load may refuse some for a while.
     """
     deadline = time.monotonic() + within_s
     stays: list[str] = []
@@ -98,13 +100,12 @@ def remove_all(
                     failed.append(((name, cid), str(error)))
         return failed
 
-    left, causes = list(made), list[str]()
+    left, causes, in_vain = list(made), list[str](), 0
     with ThreadPoolExecutor(workers) as pool:
-        while left:
+        while left and in_vain < _ROUNDS_IN_VAIN and time.monotonic() <= deadline:
             shares = [left[number::workers] for number in range(workers)]
             failed = [each for done in pool.map(share, shares) for each in done]
             causes = [cause for _, cause in failed]
-            if len(failed) == len(left) or time.monotonic() > deadline:
-                break
+            in_vain = in_vain + 1 if len(failed) == len(left) else 0
             left = [pair for pair, _ in failed]
     return Removed(tuple(stays), tuple(causes))

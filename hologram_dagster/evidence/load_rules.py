@@ -10,10 +10,9 @@ from hologram_dagster.evidence.check import NOTHING, Check, Outcome
 from hologram_dagster.evidence.record import Record
 from hologram_dagster.evidence.rules import CUT_SHORT, FIGURES, figure
 from hologram_dagster.observation import Status
+from hologram_dagster.perf.load import LAG_SHARE
 from hologram_dagster.profiles import OPERATIONS, Plan, Traffic
 
-# Of the budget: a client later than this with its own requests measures itself.
-LAG_SHARE = 0.1
 _LOAD_FIGURES = (*FIGURES, "send_lag_p95_ms")
 _TRAFFIC_FIGURES = (
     *("duration_sec", "sent", "delivered", "rejected", "error_count", "throughput_mbps", "ops_per_sec"),

@@ -5,6 +5,7 @@ for any that the run did not start itself), and holds the measuring lock (`lock`
 """
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import httpx
@@ -17,6 +18,8 @@ from hologram_dagster.perf.resolving import Resolving
 
 KIND = "perf_load"
 METHOD = "1"
+# Of the budget: a client later than this with its own requests (p95) measures itself.
+LAG_SHARE = 0.1
 
 
 def observe_load(
@@ -32,10 +35,10 @@ def observe_load(
     """Resolve `name` at the registry `url`, `rate_per_s` times a second for `duration_s` seconds.
 
     Timed from the moment each request was due; `send_lag_p95_ms` and `send_lag_max_ms` say
-    how late our own client was with it. A p95 above `budget_ms` has it done again, at most
-    twice, since one breach may be the host's doing; the best figures count. A name that does
-    not resolve is seeded once. `token` goes verbatim as `authorization`. One finding,
-    `answers_correct`. Never raises for what it observes.
+    how late our own client was with it. A p95 above `budget_ms`, or a lag above a tenth of it,
+    has it done again, at most twice, since one breach may be the host's doing; the best figures
+    count. A name that does not resolve is seeded once. `token` goes verbatim as `authorization`.
+    One finding, `answers_correct`. Never raises for what it observes.
     """
     started_at = datetime.now(UTC)
     limits = {"budget_ms": budget_ms, "rate_per_s": rate_per_s, "duration_s": duration_s}
@@ -44,7 +47,7 @@ def observe_load(
     try:
         target = Resolving(url, token, name, timeout_s)
         encoding = target.make_sure_it_resolves()
-        while len(launches) < MOST_LAUNCHES and all(seen["p95_ms"] > budget_ms for seen in launches):
+        while len(launches) < MOST_LAUNCHES and all(_spoilt(seen, budget_ms) for seen in launches):
             arrivals = asyncio.run(_load(target, encoding, rate_per_s, duration_s))
             launches.append(_values(arrivals))
             told = f"all {arrivals.due} requests were answered right"
@@ -60,7 +63,9 @@ def observe_load(
     if status is Status.FAILED:
         figures = launches[-1]
     else:
-        figures = min(launches, key=lambda seen: seen["p95_ms"], default={})
+        figures = min(
+            launches, key=lambda seen: (_lagged(seen, budget_ms), seen["p95_ms"]), default=dict[str, float]()
+        )
     return Observation(
         KIND,
         status,
@@ -71,6 +76,14 @@ def observe_load(
         {"name": name},
         (Finding(ANSWERS_CORRECT, status, told),),
     )
+
+
+def _lagged(seen: Mapping[str, float], budget_ms: float) -> bool:
+    return seen["send_lag_p95_ms"] > LAG_SHARE * budget_ms
+
+
+def _spoilt(seen: Mapping[str, float], budget_ms: float) -> bool:
+    return seen["p95_ms"] > budget_ms or _lagged(seen, budget_ms)
 
 
 def _values(arrivals: Arrivals) -> dict[str, float]:

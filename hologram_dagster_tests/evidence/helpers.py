@@ -22,6 +22,7 @@ NOW = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
 REVISION = Revision("a" * 40, "b" * 40, dirty=False, ref="refs/heads/main")
 OTHER_REVISION = Revision("c" * 40, "d" * 40, dirty=False, ref="refs/heads/main")
 MACHINE = Machine(cpu="Test CPU", cores=2, memory_class_gib=4, kernel="6.1", python="3.11")
+OTHER_MACHINE = Machine(cpu="Other CPU", cores=8, memory_class_gib=16, kernel="6.1", python="3.11")
 PAYLOADS = {"perf_verify": 65_536, "perf_encode": 1024 * 1024}
 SAMPLES = {"perf_verify": 60, "perf_encode": 30, "perf_gql": 5}
 
@@ -43,8 +44,15 @@ def _traffic_values(sent: int, workers: int, payload_bytes: int, ops_per_s: floa
 # Evidence of load, and of cold and warm calls, when all is well: contract section 2.8's defaults.
 LOADS: dict[str, dict[str, float]] = {
     "perf_load": {
-        **{"p50_ms": 1.0, "p95_ms": 2.0, "p99_ms": 3.0, "avg_ms": 1.1, "n": 1000, "failed": 0},
-        **{"rate_per_s": 50, "duration_s": 20, "send_lag_p95_ms": 0.5},
+        "p50_ms": 1.0,
+        "p95_ms": 2.0,
+        "p99_ms": 3.0,
+        "avg_ms": 1.1,
+        "n": 1000,
+        "failed": 0,
+        "rate_per_s": 50,
+        "duration_s": 20,
+        "send_lag_p95_ms": 0.5,
     },
     "perf_cold_warm": {
         f"{operation}_{figure}": value
