@@ -124,7 +124,7 @@ def _metadata(run: GateRun, seen: Observation, stored: Stored, values: tuple[str
         shown["duration_ms"] = dg.MetadataValue.float(round(1000 * duration_s, 1))
     for name in values:
         if name in seen.values:
-            shown[name] = dg.MetadataValue.float(round(seen.values[name], 3))
+            shown[name] = dg.MetadataValue.float(round(float(seen.values[name]), 3))
     for name, text in seen.facts.items():
         shown[name] = dg.MetadataValue.text(text)
     shown["commit"] = dg.MetadataValue.text(run.identity.revision.commit)
