@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BeforeValidator,
     Field,
@@ -42,6 +43,13 @@ def _truthy(value: Any) -> Any:
     return value.strip().lower() not in {"", "0", "false", "no", "off"} if isinstance(value, str) else value
 
 
+def _web_address(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("not an http or https address")
+    return value
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 # Each is a thread with connections of its own.
 Workers = Annotated[int, Field(ge=1, le=256)]
 # Small ones could be the bytes of somebody else's content; large ones the client does not read.
@@ -150,6 +158,47 @@ class Settings(Timetable):
     )
     e2e_stress_ops_per_sec: PositiveFloat | None = _variable(
         "E2E_STRESS_OPS_PER_SEC", None, "operations a second of e2e_stress (default 20)"
+    )
+
+    slack_webhook_url: SecretStr | None = _variable(
+        "SLACK_WEBHOOK_URL", None, "incoming webhook of Slack that verdicts are told to"
+    )
+    teams_webhook_url: SecretStr | None = _variable(
+        "TEAMS_WEBHOOK_URL", None, "incoming webhook of Teams that verdicts are told to"
+    )
+    apprise_urls: SecretStr | None = _variable(
+        "HOLOGRAM_APPRISE_URLS", None, "Apprise addresses that verdicts are told to, spaces between"
+    )
+    notify: str = _variable("HOLOGRAM_NOTIFY", "main,nightly", "profiles whose verdicts are told to people")
+    ui_url: WebAddress | None = _variable("HOLOGRAM_UI_URL", None, "address of the Dagster UI, for links")
+    reports_url: WebAddress | None = _variable(
+        "HOLOGRAM_REPORTS_URL", None, "address at which the reports folder is published, for links"
+    )
+    github_token: SecretStr | None = _variable("GITHUB_TOKEN", None, "sets the commit status on GitHub")
+    github_repository: str | None = _variable("GITHUB_REPOSITORY", None, "owner/name on GitHub")
+    github_api_url: WebAddress = _variable(
+        "GITHUB_API_URL", "https://api.github.com", "address of GitHub's REST interface"
+    )
+    github_server_url: WebAddress = _variable("GITHUB_SERVER_URL", "https://github.com", "address of GitHub")
+    github_run_id: str | None = _variable("GITHUB_RUN_ID", None, "the run of the GitHub workflow")
+    gitlab_token: SecretStr | None = _variable("GITLAB_TOKEN", None, "sets the commit status on GitLab")
+    gitlab_project: str | None = _variable("CI_PROJECT_ID", None, "id of the project on GitLab")
+    gitlab_api_url: WebAddress = _variable(
+        "CI_API_V4_URL", "https://gitlab.com/api/v4", "address of GitLab's REST interface"
+    )
+    gitlab_job_url: WebAddress | None = _variable("CI_JOB_URL", None, "address of the job on GitLab")
+
+    keep_runs_days: PositiveInt = _variable(
+        "HOLOGRAM_KEEP_RUNS_DAYS", 90, "days that Dagster's runs, events and logs are kept"
+    )
+    keep_artifacts_days: PositiveInt = _variable(
+        "HOLOGRAM_KEEP_ARTIFACTS_DAYS", 14, "days that unused checkouts, stacks and rotated logs are kept"
+    )
+    keep_evidence_days: PositiveInt = _variable(
+        "HOLOGRAM_KEEP_EVIDENCE_DAYS", 365, "days that evidence is kept; its ledger for ever"
+    )
+    export_dir: Path | None = _variable(
+        "HOLOGRAM_EXPORT_DIR", None, "where what is pruned is exported to (default: in the state folder)"
     )
 
     step_summary: Path | None = _variable(

@@ -32,6 +32,7 @@ LAYERS = (
     ("evidence",),
     ("history",),
     ("reports",),
+    ("notify",),
     ("gate",),
     ("resources",),
     ("defs",),
