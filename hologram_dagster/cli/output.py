@@ -76,6 +76,9 @@ def show_verdict(verdict: Verdict, reports: Path, steps: Steps, *, seconds: floa
             Text(f"waived:   {waiver.check} by {waiver.who} until {until}: {waiver.why}"), soft_wrap=True
         )
     console.print(f"revision: {verdict.revision.commit[:12]}{' (dirty)' if verdict.revision.dirty else ''}")
+    if verdict.baseline_commit:
+        rule = f" ({verdict.baseline_rule})" if verdict.baseline_rule else ""
+        console.print(f"baseline: {verdict.baseline_commit[:12]}{rule}", soft_wrap=True)
     if steps.seconds:
         console.print(f"time:     {seconds:.1f} s in all; {steps.slowest()}")
     report = (reports / "index.html").resolve()

@@ -24,6 +24,7 @@ class FaultCode(StrEnum):
     EDITED = "edited"
     UNTRUSTED_KEY = "untrusted_key"
     OTHER_REVISION = "other_revision"
+    OTHER_MACHINE = "other_machine"
     LEDGER = "ledger"
     UNAVAILABLE = "unavailable"
 

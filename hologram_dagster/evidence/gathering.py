@@ -17,12 +17,15 @@ from hologram_dagster.evidence.record import Record, RunIdentity, from_iso, iso,
 from hologram_dagster.evidence.store import EvidenceStore
 from hologram_dagster.evidence.tail import read_back
 from hologram_dagster.evidence.trust import Trust
+from hologram_dagster.profiles import DRIFTS, REGRESSIONS
 from hologram_dagster.protocol.canonical import sha256_hex
 from hologram_dagster.protocol.ledger_entry import Entry, LedgerError
 
 FRESH_FOR = timedelta(hours=24)
 RUN_ENTRY = "run"
 EVIDENCE_ENTRY = "evidence"
+# What is compared side by side is worth nothing where the sides are two machines.
+_PAIRED = frozenset({*REGRESSIONS.values(), *DRIFTS.values()})
 _SAME = ("profile", "environment", "commit", "tree", "machine")
 
 
@@ -193,6 +196,12 @@ def verify(store: EvidenceStore, trust: Trust, run: RunIdentity, listing: Listin
         return fault(FaultCode.EDITED, "the record is not of the run or kind that the ledger says")
     if (record.revision.commit, record.revision.tree) != (run.revision.commit, run.revision.tree):
         return fault(FaultCode.OTHER_REVISION, f"the record is of commit {record.revision.commit[:12]}")
+    if record.kind in _PAIRED and record.machine.fingerprint != run.machine.fingerprint:
+        return fault(
+            FaultCode.OTHER_MACHINE,
+            f"the pair was compared on machine {record.machine.fingerprint}, the run is of machine "
+            f"{run.machine.fingerprint}: run the gate again on one",
+        )
     return Stored(record, where, listing.path, listing.sha256)
 
 

@@ -42,6 +42,8 @@ class RunIdentity:
     machine: Machine
     started_at: datetime
     baseline_commit: str | None = None
+    # In words, why that baseline.
+    baseline_rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def run_json(run: RecordedRun) -> dict[str, Any]:
         "profile": str(identity.profile),
         "environment": identity.environment,
         "revision": asdict(identity.revision),
-        "baseline": {"commit": identity.baseline_commit},
+        "baseline": {"commit": identity.baseline_commit, "rule": identity.baseline_rule},
         "machine": machine_json(identity.machine),
         "started_at": iso(identity.started_at),
         "deadline_s": run.deadline_s,
@@ -88,6 +88,8 @@ def _run_from_json(data: Mapping[str, Any]) -> RecordedRun:
             machine=Machine(**{k: v for k, v in data["machine"].items() if k != "fingerprint"}),
             started_at=from_iso(data["started_at"]),
             baseline_commit=data["baseline"]["commit"],
+            # Not in entries from before it was recorded.
+            baseline_rule=data["baseline"].get("rule"),
         ),
         plan=Plan(
             profile=replace(PROFILES[profile], best_effort=frozenset(plan["best_effort"])),

@@ -100,6 +100,7 @@ def running(run: RecordedRun, *, key_id: str) -> Verdict:
         evidence=(),
         ledger_head="",
         key_id=key_id,
+        baseline_rule=identity.baseline_rule,
     )
 
 

@@ -4,12 +4,14 @@ What belongs here: preflight and opening. What does not: the services (`services
 verdict (`conclusion`), the reports (`publishing`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.evidence.archive import Evidence
+from hologram_dagster.evidence.green import nearest_green
 from hologram_dagster.evidence.record import RunIdentity
 from hologram_dagster.evidence.run import RecordedRun, record_run
 from hologram_dagster.gate.disruption import with_rule
@@ -87,30 +89,33 @@ def open_gate_run(
             f"the run is tagged for commit {commit_tag[:12]}, but {settings.repository} is at "
             f"{revision.commit[:12]}: check that commit out."
         )
-    baseline = choose_baseline(
-        settings.repository,
-        revision,
-        given=baseline_tag or settings.baseline,
-        pull_request=profile.name is ProfileName.PR,
-    )
-    policy = policy_of(settings.repository, baseline or revision.commit)
     signer = open_signer(settings)
-    profile = with_rule(_with_budgets(profile, policy), settings)
-    plan = apply_overrides(profile, settings)
     identity = RunIdentity(
         run_id=run_id,
         profile=profile.name,
         environment=settings.environment,
         revision=revision,
-        baseline_commit=baseline,
         machine=this_machine(),
         started_at=datetime.now(UTC),
     )
-    evidence = Evidence(
-        settings.state_dir / "evidence",
-        signer=signer,
-        trusted_keys=policy.trusted_keys,
+
+    def nearest(ancestors: Sequence[str]) -> str | None:
+        # The pins of the first parent: an older revision that trusts more keys must not be chosen by them.
+        pins = policy_of(settings.repository, ancestors[0]).trusted_keys
+        return nearest_green(open_archive(settings, signer, pins), identity, ancestors)
+
+    baseline = choose_baseline(
+        settings.repository,
+        revision,
+        given=baseline_tag or settings.baseline,
+        pull_request=profile.name is ProfileName.PR,
+        nearest_green=nearest if profile.clean_tree else None,
     )
+    identity = replace(identity, baseline_commit=baseline.commit, baseline_rule=str(baseline.rule))
+    policy = policy_of(settings.repository, baseline.commit or revision.commit)
+    profile = with_rule(_with_budgets(profile, policy), settings)
+    plan = apply_overrides(profile, settings)
+    evidence = open_archive(settings, signer, policy.trusted_keys)
     recorded = record_run(identity, plan, deadline_s=settings.deadline_s)
     return GateRun(settings, plan, policy, recorded, evidence, signer)
 
@@ -119,6 +124,11 @@ def _with_budgets(profile: Profile, policy: Policy) -> Profile:
     """`profile` with the budgets that the baseline's `hologram.toml` states for it."""
     own = getattr(policy.budgets, profile.name).model_dump(exclude_none=True)
     return replace(profile, budgets_ms={**profile.budgets_ms, **own})
+
+
+def open_archive(settings: Settings, signer: Signer, trusted_keys: Sequence[str]) -> Evidence:
+    """The evidence of this place, read with these pins."""
+    return Evidence(settings.state_dir / "evidence", signer=signer, trusted_keys=trusted_keys)
 
 
 def open_signer(settings: Settings) -> Signer:

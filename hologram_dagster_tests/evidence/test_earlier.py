@@ -12,11 +12,11 @@ from hologram_dagster.evidence.archive import Evidence
 from hologram_dagster.evidence.document import Earlier, Verdict, Word
 from hologram_dagster.evidence.earlier import LOOK_BACK, with_earlier
 from hologram_dagster.evidence.run import RecordedRun
-from hologram_dagster.machine import Machine
 from hologram_dagster.observation import Status
 from hologram_dagster.profiles import ProfileName
 from hologram_dagster_tests.evidence.helpers import (
     NOW,
+    OTHER_MACHINE,
     OTHER_REVISION,
     REVISION,
     archive,
@@ -104,8 +104,7 @@ def test_verdicts_on_something_else_are_not_of_this_revision(evidence: Evidence,
 
 
 def test_a_fail_on_another_machine_counts(evidence: Evidence) -> None:
-    elsewhere = Machine(cpu="Other CPU", cores=8, memory_class_gib=16, kernel="6.1", python="3.11")
-    red_run(evidence, run_of("run-1", machine=elsewhere))
+    red_run(evidence, run_of("run-1", machine=OTHER_MACHINE))
     assert green_run(evidence, run_of("run-2"))[1].after_fail
 
 

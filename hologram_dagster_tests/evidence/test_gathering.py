@@ -14,14 +14,16 @@ from upath import UPath
 from hologram_dagster.errors import HologramError
 from hologram_dagster.evidence.archive import Evidence, Gathered, Stored
 from hologram_dagster.evidence.gathered import FaultCode
+from hologram_dagster.evidence.judge import judge_gathered
 from hologram_dagster.evidence.record import Record
 from hologram_dagster.evidence.verdict import Word, conclude
 from hologram_dagster.observation import Status
-from hologram_dagster.profiles import ProfileName
+from hologram_dagster.profiles import DRIFTS, REGRESSIONS, ProfileName
 from hologram_dagster.protocol.canonical import sha256_hex
 from hologram_dagster.protocol.ledger import Ledger
 from hologram_dagster_tests.evidence.helpers import (
     NOW,
+    OTHER_MACHINE,
     OTHER_REVISION,
     REVISION,
     Clock,
@@ -358,3 +360,25 @@ def test_the_ledger_marks_evidence_of_a_self_made_key(tmp_path: Path) -> None:
 def test_a_run_is_known_from_its_start_on(scene: Scene) -> None:
     assert scene.evidence.started_run("run-1") == RUN
     assert scene.evidence.started_run("run-2") is None
+
+
+@pytest.mark.parametrize("kind", [*REGRESSIONS.values(), *DRIFTS.values()])
+def test_a_pair_of_another_machine_than_the_runs_is_red(tmp_path: Path, kind: str) -> None:
+    run = run_of(plan=plan_of(ProfileName.NIGHTLY))
+    evidence = archive(tmp_path)
+    evidence.start_run(run)
+    for each in run.required:
+        machine = OTHER_MACHINE if each == kind else run.identity.machine
+        evidence.add(observation(each), replace(run.identity, machine=machine))
+    gathered = evidence.gather(run.identity, run.required, now=SOON)
+    (fault,) = gathered.faults
+    assert (fault.code, fault.kind) == (FaultCode.OTHER_MACHINE, kind)
+    assert f"compared on machine {OTHER_MACHINE.fingerprint}" in fault.message
+    assert f"the run is of machine {run.identity.machine.fingerprint}" in fault.message
+    assert {result.status for result in judge_gathered(kind, gathered, run.plan)} == {Status.FAILED}
+    assert conclude(run, gathered, finished_at=SOON, key_id="k").verdict is Word.FAIL
+
+
+def test_other_evidence_of_a_run_may_be_of_two_machines(scene: Scene) -> None:
+    scene.evidence.add(observation("e2e_use"), replace(RUN.identity, machine=OTHER_MACHINE))
+    assert scene.gather().faults == ()

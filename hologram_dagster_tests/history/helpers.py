@@ -13,14 +13,12 @@ from hologram_dagster.history.baseline import Place
 from hologram_dagster.history.eligibility import Candidate, PairedResult
 from hologram_dagster.history.index import History
 from hologram_dagster.history.rolling import Baselines
-from hologram_dagster.machine import Machine
 from hologram_dagster.observation import Artifact, Observation, Status
 from hologram_dagster.profiles import OPERATIONS, ProfileName
 from hologram_dagster.protocol.canonical import sha256_hex
 from hologram_dagster.target.revision import Revision
 from hologram_dagster_tests.evidence.helpers import MACHINE, NOW, identity, signer
 
-OTHER_MACHINE = Machine(cpu="Other CPU", cores=8, memory_class_gib=16, kernel="6.1", python="3.11")
 HERE = Place("local", MACHINE.fingerprint)
 METRICS = {
     "perf_verify": "core.verify_ms",

@@ -11,11 +11,10 @@ from hologram_dagster.history.baseline import Baseline, Place
 from hologram_dagster.history.eligibility import Candidate
 from hologram_dagster.observation import Status
 from hologram_dagster.profiles import Override
-from hologram_dagster_tests.evidence.helpers import signer
+from hologram_dagster_tests.evidence.helpers import OTHER_MACHINE, signer
 from hologram_dagster_tests.history.helpers import (
     HERE,
     METRICS,
-    OTHER_MACHINE,
     P95,
     candidate,
     compare,

@@ -19,8 +19,8 @@ from hologram_dagster.errors import FormatError, HologramError
 from hologram_dagster.history import tables
 from hologram_dagster.history.index import FILE_NAME, History, Series
 from hologram_dagster.observation import Status
-from hologram_dagster_tests.evidence.helpers import MACHINE, NOW
-from hologram_dagster_tests.history.helpers import OTHER_MACHINE, commit, record, temporary_history
+from hologram_dagster_tests.evidence.helpers import MACHINE, NOW, OTHER_MACHINE
+from hologram_dagster_tests.history.helpers import commit, record, temporary_history
 from hologram_dagster_tests.postgres import POSTGRESQL, running_postgres
 
 pytestmark = pytest.mark.phase6_perf

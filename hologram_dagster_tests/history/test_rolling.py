@@ -15,11 +15,10 @@ from hologram_dagster.history.drift import drift
 from hologram_dagster.history.eligibility import Candidate
 from hologram_dagster.history.rolling import Baselines
 from hologram_dagster.observation import Status
-from hologram_dagster_tests.evidence.helpers import signer
+from hologram_dagster_tests.evidence.helpers import OTHER_MACHINE, signer
 from hologram_dagster_tests.history.helpers import (
     HERE,
     METRICS,
-    OTHER_MACHINE,
     P95,
     baselines,
     candidate,

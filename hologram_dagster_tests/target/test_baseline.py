@@ -1,12 +1,13 @@
 """Which revision is the baseline, in real repositories."""
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from hologram_dagster.errors import HologramError
-from hologram_dagster.target.baseline import choose_baseline
+from hologram_dagster.target.baseline import MOST_ANCESTORS, Baseline, Rule, choose_baseline
 from hologram_dagster.target.revision import read_revision
 
 pytestmark = pytest.mark.phase2_integration
@@ -34,7 +35,16 @@ def repository(tmp_path: Path) -> Path:
 
 
 def _choose(repository: Path, *, given: str | None = None, pull_request: bool = False) -> str | None:
-    return choose_baseline(repository, read_revision(repository), given=given, pull_request=pull_request)
+    chosen = choose_baseline(repository, read_revision(repository), given=given, pull_request=pull_request)
+    return chosen.commit
+
+
+def _on_main(repository: Path, *green: str, given: str | None = None) -> Baseline:
+    def nearest(ancestors: Sequence[str]) -> str | None:
+        return next((commit for commit in ancestors if commit in green), None)
+
+    revision = read_revision(repository)
+    return choose_baseline(repository, revision, given=given, pull_request=False, nearest_green=nearest)
 
 
 def test_the_first_commit_has_none(repository: Path) -> None:
@@ -109,3 +119,52 @@ def test_a_clone_too_shallow_for_the_merge_base_says_how_to_deepen(repository: P
     )
     with pytest.raises(HologramError, match="git fetch --unshallow"):
         _choose(clone, pull_request=True)
+
+
+def test_main_is_compared_with_the_nearest_green_ancestor_along_first_parents(repository: Path) -> None:
+    first = _commit(repository, "a")
+    second = _commit(repository, "b")
+    _git(repository, "checkout", "-qb", "side")
+    side = _commit(repository, "c")
+    _git(repository, "checkout", "-q", "main")
+    third = _commit(repository, "d")
+    _git(repository, "merge", "-q", "--no-ff", "-m", "merge", "side")
+    head = _git(repository, "rev-parse", "HEAD")
+    assert _on_main(repository, first, second) == Baseline(second, Rule.GREEN)
+    assert _on_main(repository, first, side, head) == Baseline(first, Rule.GREEN)
+    assert _on_main(repository, side, head) == Baseline(third, Rule.NO_GREEN)
+    assert _on_main(repository, second, given="HEAD~1") == Baseline(third, Rule.GIVEN)
+
+
+def test_each_rule_is_named(repository: Path) -> None:
+    first = _commit(repository, "a")
+    assert _on_main(repository) == Baseline(None, Rule.FIRST)
+    _git(repository, "checkout", "-qb", "feature")
+    second = _commit(repository, "b")
+    revision = read_revision(repository)
+    assert choose_baseline(repository, revision, given=None, pull_request=True) == (
+        Baseline(first, Rule.MERGE_BASE)
+    )
+    assert choose_baseline(repository, revision, given=None, pull_request=False) == (
+        Baseline(first, Rule.FIRST_PARENT)
+    )
+    (repository / "a").write_text("changed")
+    assert _on_main(repository, first) == Baseline(second, Rule.HEAD)
+
+
+def test_a_long_history_is_walked_so_far_and_no_further(repository: Path) -> None:
+    first = _commit(repository, "a")
+    # As many commits of one tree, in one process.
+    stream = "".join(
+        f"commit refs/heads/main\ncommitter t <t@example.com> {10**9 + number} +0000\ndata 1\nx\n"
+        + (f"from {first}\n" if number == 0 else "")
+        for number in range(MOST_ANCESTORS + 1)
+    )
+    subprocess.run(
+        ["git", "-C", str(repository), "fast-import", "--quiet"], input=stream, text=True, check=True
+    )
+    _git(repository, "reset", "-q", "--hard")
+    parent = _git(repository, "rev-parse", "HEAD~1")
+    assert _on_main(repository, first) == Baseline(parent, Rule.NO_GREEN)
+    last = _git(repository, "rev-parse", f"HEAD~{MOST_ANCESTORS}")
+    assert _on_main(repository, first, last) == Baseline(last, Rule.GREEN)

@@ -43,6 +43,7 @@ def verdict(context: dg.AssetExecutionContext, gate: GateResource) -> dg.Materia
         metadata={
             "verdict": str(concluded.verdict.verdict),
             "broken": concluded.verdict.broken or "nothing",
+            "after_fail": concluded.verdict.after_fail or "no",
             "commit": run.identity.revision.commit,
             "profile": str(run.plan.profile.name),
             "evidence": dg.MetadataValue.path(concluded.stored.uri),
