@@ -23,7 +23,6 @@ REVISION = Revision("a" * 40, "b" * 40, dirty=False, ref="refs/heads/main")
 OTHER_REVISION = Revision("c" * 40, "d" * 40, dirty=False, ref="refs/heads/main")
 MACHINE = Machine(cpu="Test CPU", cores=2, memory_class_gib=4, kernel="6.1", python="3.11")
 OTHER_MACHINE = Machine(cpu="Other CPU", cores=8, memory_class_gib=16, kernel="6.1", python="3.11")
-OTHER_MACHINE = Machine(cpu="Other CPU", cores=8, memory_class_gib=16, kernel="6.1", python="3.11")
 PAYLOADS = {"perf_verify": 65_536, "perf_encode": 1024 * 1024}
 SAMPLES = {"perf_verify": 60, "perf_encode": 30, "perf_gql": 5}
 

@@ -44,7 +44,6 @@ def revision(context: dg.AssetExecutionContext, gate: GateResource) -> dg.Materi
             "ref": seen.ref or "none",
             "baseline": run.identity.baseline_commit or "none",
             "baseline_rule": run.identity.baseline_rule or "none",
-            "baseline_rule": run.identity.baseline_rule or "none",
             "profile": str(run.plan.profile.name),
             "environment": str(run.settings.environment),
         },
