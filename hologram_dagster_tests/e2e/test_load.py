@@ -1,6 +1,7 @@
 """Load and stress: whole operations against the real services, and what is wrong with them seen."""
 
 import itertools
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -189,10 +190,8 @@ def test_a_registry_that_cannot_take_names_back_is_told(
 
 
 def test_what_cannot_be_sent_at_all_is_an_event_and_an_error(tmp_path: Path) -> None:
-    @contextmanager
-    def broken() -> Iterator[Services]:
+    def broken() -> AbstractContextManager[Services]:
         raise HologramError("IPFS_API must be a URL")
-        yield
 
     log = EventLog(tmp_path / STRESS.log_name, STRESS.name)
     with pytest.raises(HologramError, match="IPFS_API"):
@@ -219,8 +218,6 @@ def test_a_service_that_hangs_does_not_hang_the_run(
 
 @contextmanager
 def _hanging() -> Iterator[str]:
-    import socket
-
     with socket.socket() as silent:
         silent.bind((LOOPBACK, 0))
         silent.listen(128)
