@@ -112,8 +112,10 @@ def _unobserved(kind: str, started_at: datetime, name: str, why: str) -> Observa
 
 def _metadata(run: GateRun, seen: Observation, stored: Stored, values: tuple[str, ...]) -> Mapping[str, Any]:
     shown: dict[str, Any] = {"status": dg.MetadataValue.text(str(seen.status))}
-    if seen.why:
-        shown["why"] = dg.MetadataValue.text(seen.why)
+    # A comparison says in its sentence how it passed, too.
+    compared = "ratio" in seen.values
+    if why := seen.why or (seen.findings[0].message if compared and seen.findings else ""):
+        shown["why"] = dg.MetadataValue.text(why)
     if "p95_ms" in seen.values and "budget_ms" in seen.values:
         p95, budget = seen.values["p95_ms"], seen.values["budget_ms"]
         shown["p95_ms"] = dg.MetadataValue.float(round(p95, 3))
@@ -125,8 +127,36 @@ def _metadata(run: GateRun, seen: Observation, stored: Stored, values: tuple[str
     for name in values:
         if name in seen.values:
             shown[name] = dg.MetadataValue.float(round(float(seen.values[name]), 3))
-    for name, text in seen.facts.items():
-        shown[name] = dg.MetadataValue.text(text)
+    if compared:
+        shown.update(paired_metadata(seen.values, seen.facts))
+    else:
+        shown.update({name: dg.MetadataValue.text(text) for name, text in seen.facts.items()})
     shown["commit"] = dg.MetadataValue.text(run.identity.revision.commit)
     shown["evidence"] = dg.MetadataValue.path(stored.uri)
     return shown
+
+
+def paired_metadata(
+    values: Mapping[str, float], facts: Mapping[str, str]
+) -> dict[str, dg.MetadataValue[Any]]:
+    """What a person watches of a comparison; `ratio` and `launches` are plotted over the runs.
+
+    Empty where the record holds no ratio.
+    """
+    if "ratio" not in values:
+        return {}
+    low, high = values["ratio_low"], values["ratio_high"]
+    texts = {
+        "interval": f"{low:.3f} to {high:.3f} (99 % bounds)",
+        "limit": f"ratio <= {1 + values['margin_pct'] / 100:g}",
+        **{
+            name: facts[name]
+            for name in ("weak", "failed_by", "warnings", "baseline_commit")
+            if facts.get(name)
+        },
+    }
+    return {
+        "ratio": dg.MetadataValue.float(round(values["ratio"], 4)),
+        "launches": dg.MetadataValue.int(int(values["launches"])),
+        **{name: dg.MetadataValue.text(text) for name, text in texts.items()},
+    }

@@ -14,6 +14,7 @@ from hologram_dagster.e2e.events import read_events
 from hologram_dagster.evidence.verdict import Verdict
 from hologram_dagster.files import write_whole
 from hologram_dagster.gate.conclusion import conclude_run, vouched_verdict
+from hologram_dagster.gate.remembering import ratios_of
 from hologram_dagster.gate.run import GateRun
 from hologram_dagster.perf.csv_rows import COLUMNS, read_rows
 from hologram_dagster.reports.badge import badge_html, badge_json, badge_markdown, make_badge
@@ -35,12 +36,18 @@ def publish_report(run: GateRun) -> dict[str, Path]:
     """Write `index.html` and `junit.xml`."""
     verdict = vouched_verdict(run)
     document, (rows, events, notes) = verdict.to_json(), _material(run)
+    records = records_of(run, verdict)
+    margins = {r["kind"]: r["values"]["margin_pct"] for r in records if "margin_pct" in r["values"]}
+    trends, trend_notes = ratios_of(run, verdict, margins)
+    log = _event_log(run)
     page = render(
         document,
-        records=_records(run, verdict),
+        records=records,
         rows=rows,
         events=events,
-        notes=notes,
+        event_bytes=log.stat().st_size if log.exists() else 0,
+        trends=trends,
+        notes=[*notes, *trend_notes],
         folder=run.settings.reports_dir,
     )
     return _write(run, {"index.html": page, "junit.xml": junit_xml(document)})
@@ -62,7 +69,10 @@ def publish_badge(run: GateRun) -> dict[str, Path]:
 def publish_summary(run: GateRun) -> dict[str, Path]:
     """Write `summary.md`, and append it to the CI system's step summary where there is one."""
     rows, events, _ = _material(run)
-    text = job_summary(vouched_verdict(run).to_json(), rows=rows, events=events, artifacts=_ARTIFACTS)
+    verdict = vouched_verdict(run)
+    text = job_summary(
+        verdict.to_json(), records=records_of(run, verdict), rows=rows, events=events, artifacts=_ARTIFACTS
+    )
     if run.settings.step_summary:
         append_summary(run.settings.step_summary, text)
     return _write(run, {"summary.md": text})
@@ -88,12 +98,17 @@ def _material(run: GateRun) -> tuple[list[dict[str, Any]], list[dict[str, Any]],
     """CSV rows, events, and notes on what in those files is neither."""
     reports = run.settings.reports_dir
     rows, row_notes = read_rows(reports / "perf")
-    events, event_notes = read_events(reports / "e2e" / "events.jsonl")
+    events, event_notes = read_events(_event_log(run))
     shown = [{**{name: getattr(row, name) for name in COLUMNS}, "_file": row.file} for row in rows]
     return shown, events, [*row_notes, *event_notes]
 
 
-def _records(run: GateRun, verdict: Verdict) -> list[dict[str, Any]]:
+def _event_log(run: GateRun) -> Path:
+    return run.settings.reports_dir / "e2e" / "events.jsonl"
+
+
+def records_of(run: GateRun, verdict: Verdict) -> list[dict[str, Any]]:
+    """The records that `verdict` rests on, as documents."""
     of_run = replace(run.identity, run_id=verdict.run_id, started_at=verdict.started_at)
     kinds = sorted({item.kind for item in verdict.evidence})
     gathered = run.evidence.gather(of_run, kinds, now=datetime.now(UTC))

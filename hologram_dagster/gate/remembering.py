@@ -1,17 +1,24 @@
 """The figures of evidence in the history, and what their trend says."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.evidence.check import CheckResult, Severity
-from hologram_dagster.evidence.record import Record
+from hologram_dagster.evidence.document import Verdict
+from hologram_dagster.evidence.record import Record, RunIdentity
+from hologram_dagster.gate.baselines import baselines_of
 from hologram_dagster.gate.run import GateRun
+from hologram_dagster.history.baseline import Baseline
 from hologram_dagster.history.index import History, Series
-from hologram_dagster.history.trend import TrendStatus, find_trend
+from hologram_dagster.history.trend import Trend, TrendStatus, find_trend
 from hologram_dagster.observation import Status
-from hologram_dagster.profiles import REGRESSIONS
+from hologram_dagster.profiles import DRIFTS, REGRESSIONS
+from hologram_dagster.reports.trends import Ratios
 
 TREND = "trend"
+# The kinds of evidence that compare two revisions.
+COMPARED = (*REGRESSIONS.values(), *DRIFTS.values())
 
 
 def remember(run: GateRun, record: Record, warn: Callable[[str], object]) -> None:
@@ -25,20 +32,46 @@ def remember(run: GateRun, record: Record, warn: Callable[[str], object]) -> Non
         warn(f"the history does not hold the figures of {record.kind}: {error}")
 
 
-def judge_trend(run: GateRun, operation: str) -> CheckResult:
-    """Whether the paired ratio of `operation` has changed its level; shown, never red."""
-    identity = run.identity
-    of = Series(
-        REGRESSIONS[operation],
-        "ratio",
-        str(identity.environment),
-        identity.machine.fingerprint,
-        str(identity.profile),
-    )
+@dataclass(frozen=True, slots=True)
+class JudgedTrend:
+    """A trend and what it says as a check: shown, never red. `baseline` is the last one set here."""
+
+    result: CheckResult
+    trend: Trend
+    baseline: Baseline | None
+
+
+def judge_trend(run: GateRun, kind: str) -> JudgedTrend:
+    """Whether the paired ratio of `kind` has changed its level."""
     with History.in_folder(run.settings.state_dir) as history:
-        trend = find_trend(history.read(of), name=operation)
+        trend = find_trend(history.read(_series(kind, run.identity)), name=kind)
     insufficient = trend.status is TrendStatus.INSUFFICIENT
     status = Status.INCONCLUSIVE if insufficient else Status.FAILED if trend.warn else Status.PASSED
-    return CheckResult(
-        kind=of.kind, check=TREND, status=status, message=trend.message, severity=Severity.WARN
-    )
+    result = CheckResult(kind=kind, check=TREND, status=status, message=trend.message, severity=Severity.WARN)
+    return JudgedTrend(result, trend, next(reversed(baselines_of(run).all()), None))
+
+
+def ratios_of(
+    run: GateRun, verdict: Verdict, margins_pct: Mapping[str, float]
+) -> tuple[list[Ratios], list[str]]:
+    """The paired ratios of the runs like that of `verdict`, for the report, and notes on what cannot be read.
+
+    The newest 200 of each kind, however many there are; kinds without any are left out.
+    `margins_pct` holds the limits of this run's comparisons by kind.
+    """
+    try:
+        baselines = baselines_of(run).all()
+        with History.in_folder(run.settings.state_dir) as history:
+            notes = list(history.notes())
+            read = {kind: history.read(_series(kind, verdict)) for kind in COMPARED}
+    except HologramError as error:
+        return [], [f"the trend cannot be shown: {error}"]
+    return [
+        Ratios(kind, points, find_trend(points, name=kind), baselines, margins_pct.get(kind))
+        for kind, points in read.items()
+        if len(points)
+    ], notes
+
+
+def _series(kind: str, of: RunIdentity | Verdict) -> Series:
+    return Series(kind, "ratio", str(of.environment), of.machine.fingerprint, str(of.profile))

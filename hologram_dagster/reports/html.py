@@ -13,16 +13,22 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from hologram_dagster.reports import panels, sections
+from hologram_dagster.reports.paired import Paired, worst_of_each
 from hologram_dagster.reports.reading import (
     duration_text,
     is_red,
+    is_waived,
     mapping_of,
     mappings_of,
+    passed_after_fail,
+    size_text,
     text_of,
     time_text,
+    with_unit,
     worst_first,
 )
 from hologram_dagster.reports.tables import Cell, Cells, Limits
+from hologram_dagster.reports.trends import HEIGHT, WIDTH, Ratios, charts
 
 TITLE = "Hologram Reports"
 MAX_BYTES = 300_000
@@ -36,6 +42,7 @@ _LIMITS = (
     Limits(5, 80),
 )
 _MOST_REASONS = 20
+_MOST_GLANCES = 6
 _HEADLINES = {
     "pass": ("Pass", "passed", "This revision may ship."),
     "fail": ("Fail", "failed", "This revision must not ship."),
@@ -49,6 +56,8 @@ def render(
     records: Sequence[Mapping[str, Any]] = (),
     rows: Sequence[Mapping[str, Any]] = (),
     events: Sequence[Mapping[str, Any]] = (),
+    event_bytes: int = 0,
+    trends: Sequence[Ratios] = (),
     notes: Sequence[str] = (),
     folder: PurePath | None = None,
     dagster_url: str | None = None,
@@ -56,11 +65,12 @@ def render(
     """The page for a verdict document, under 300 kB.
 
     `records` are the evidence records of the run, `rows` the CSV rows (the eight columns
-    and `_file`), `events` the e2e events, both oldest first; `notes` are sentences on
+    and `_file`), `events` the e2e events, both oldest first; `event_bytes` is the size of
+    their file, `trends` the ratios of this and earlier runs; `notes` are sentences on
     what could not be read. `folder` is where the page will be, for relative links;
     `dagster_url` is the web server's address. Nothing is read, judged or written.
     """
-    sources = _Sources(verdict, records, rows, events, notes, folder, dagster_url)
+    sources = _Sources(verdict, records, rows, events, event_bytes, trends, notes, folder, dagster_url)
     page = ""
     for limits in _LIMITS:
         page = _template().render(_content(sources, Cells(limits)))
@@ -75,6 +85,8 @@ class _Sources:
     records: Sequence[Mapping[str, Any]]
     rows: Sequence[Mapping[str, Any]]
     events: Sequence[Mapping[str, Any]]
+    event_bytes: int
+    trends: Sequence[Ratios]
     notes: Sequence[str]
     folder: PurePath | None
     dagster_url: str | None
@@ -103,14 +115,21 @@ def _content(sources: _Sources, cells: Cells) -> dict[str, Any]:
         "files": [cells.text(name).text for name in files[: cells.limits.rows]],
         "file_count": len(files),
         "event_count": len(sources.events),
+        "event_size": size_text(sources.event_bytes),
+        "glance": [_at_a_glance(paired, cells) for paired in worst_of_each(sources.records)][:_MOST_GLANCES],
         "checks": sections.checks(verdict, cells),
         "overrides": sections.overrides(verdict, cells),
+        "compared": sections.compared(sources.records, cells),
+        "charts": charts(sources.trends, cells),
+        "box": (WIDTH, HEIGHT),
         "performance": sections.performance(sources.records, cells),
+        "figures": sections.figures(sources.records, cells),
         "perf_tables": sections.perf_tables(sources.rows, cells),
         "steps": sections.steps(sources.records, cells),
         "event_tables": sections.event_tables(sources.events, cells),
         "evidence": sections.evidence(verdict, cells, sources.folder),
         "run": sections.this_run(verdict, cells, sources.dagster_url),
+        "earlier": sections.earlier(verdict, cells),
         "notes": shown_notes,
         "more_notes": more_notes,
     }
@@ -139,6 +158,7 @@ def _head(verdict: Mapping[str, Any], cells: Cells) -> dict[str, Any]:
         "environment": text_of(verdict.get("environment"), longest=60),
         "when": time_text(when),
         "duration": duration_text(verdict.get("started_at"), verdict.get("finished_at")),
+        "after_fail": passed_after_fail(verdict),
         "looser": [
             (
                 cells.code(o.get("variable")).text,
@@ -148,8 +168,14 @@ def _head(verdict: Mapping[str, Any], cells: Cells) -> dict[str, Any]:
             for o in mappings_of(verdict.get("overrides"))
             if o.get("looser")
         ][: cells.limits.rows],
+        "waived": is_waived(verdict),
         "waivers": [
-            (cells.text(w.get("who")).text, time_text(w.get("expires_at")), cells.text(w.get("why")).text)
+            (
+                cells.code(w.get("check")).text,
+                cells.text(w.get("who")).text,
+                time_text(w.get("expires_at")),
+                cells.text(w.get("why")).text,
+            )
             for w in waivers[: cells.limits.rows]
         ],
     }
@@ -169,11 +195,23 @@ def _reasons(verdict: Mapping[str, Any], cells: Cells) -> dict[str, Any]:
 
 
 def _reason(reason: Mapping[str, Any], cells: Cells) -> dict[str, Cell]:
-    in_ms = reason.get("unit") == "ms"
+    value, limit, unit = (reason.get(name) for name in ("value", "limit", "unit"))
+    in_ms = unit == "ms"
     return {
         "status": cells.status(reason.get("status")),
         "kind": cells.code(reason.get("kind")),
         "check": cells.code(reason.get("check")),
         "message": cells.text(reason.get("message")),
-        "share": cells.share(reason.get("value"), reason.get("limit")) if in_ms else Cell("", form="share"),
+        "share": cells.share(value, limit) if in_ms else Cell("", form="share"),
+        "figure": Cell("" if in_ms or limit is None else with_unit(value, unit)),
+        "limit": Cell(with_unit(limit, unit)),
+    }
+
+
+def _at_a_glance(paired: Paired, cells: Cells) -> dict[str, Cell]:
+    return {
+        "verdict": sections.verdict_of(paired),
+        "operation": cells.code(paired.operation),
+        "ratio": Cell(paired.ratio_text),
+        "limit": Cell(paired.limit_text),
     }

@@ -55,8 +55,8 @@ def _verdict_case(verdict: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"status": "inconclusive", "message": f"the run has not finished (state {state})"}
     status = {"pass": PASSED, "fail": FAILED}.get(word, "inconclusive")
     waivers = [
-        f"waived by {_text(waiver.get('who'))} until {_text(waiver.get('expires_at'))}: "
-        f"{_text(waiver.get('why'))}"
+        f"{_text(waiver.get('check'))} is waived by {_text(waiver.get('who'))} "
+        f"until {_text(waiver.get('expires_at'))}: {_text(waiver.get('why'))}"
         for waiver in mappings_of(verdict.get("waivers"))
     ]
     commit = _text(mapping_of(verdict.get("revision")).get("commit"))

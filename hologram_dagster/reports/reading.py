@@ -110,6 +110,28 @@ def with_unit(value: object, unit: object) -> str:
     return "" if value is None else f"{number_text(value, longest=60)} {text_of(unit, longest=20)}".strip()
 
 
+def size_text(size: int) -> str:
+    """A file's size as `12.3 kB`."""
+    return f"{number_text(size / 1000, decimals=1)} kB"
+
+
+def passed_after_fail(verdict: Mapping[str, Any]) -> str:
+    """That a pass follows a fail of the same revision, as one sentence; else empty."""
+    fails = [item for item in mappings_of(verdict.get("earlier")) if item.get("verdict") == "fail"]
+    if verdict.get("verdict") != "pass" or not fails:
+        return ""
+    times = "once" if len(fails) == 1 else f"{len(fails)} times"
+    run, when = text_of(fails[0].get("run_id"), longest=60), time_text(fails[0].get("finished_at"))
+    return f"This revision has failed {times} before, last in run {run} at {when}."
+
+
+def is_waived(verdict: Mapping[str, Any]) -> bool:
+    """Whether every red reason of a verdict has a waiver; the verdict stays what it is."""
+    waived = {str(waiver.get("check")) for waiver in mappings_of(verdict.get("waivers"))}
+    red = [reason for reason in mappings_of(verdict.get("reasons")) if is_red(reason)]
+    return bool(red) and all(f"{reason.get('kind')}.{reason.get('check')}" in waived for reason in red)
+
+
 def is_red(reason: Mapping[str, Any]) -> bool:
     """Whether a reason keeps a verdict from being `pass`, as far as its status tells."""
     return str(reason.get("status")) not in GREEN

@@ -7,6 +7,7 @@ from typing import Any
 
 from hologram_dagster.reports import panels
 from hologram_dagster.reports.links import evidence_link, run_link
+from hologram_dagster.reports.paired import Paired, comparisons
 from hologram_dagster.reports.reading import (
     duration_text,
     mapping_of,
@@ -16,10 +17,12 @@ from hologram_dagster.reports.reading import (
     with_unit,
     worst_first,
 )
-from hologram_dagster.reports.tables import Cell, Cells, Column, Table, first, latest
+from hologram_dagster.reports.tables import Cell, Cells, Column, Table, first, latest, tone_of
 from hologram_dagster.secrets.redactor import redact_tree
 
 _FIGURES = ("p50_ms", "p95_ms", "p99_ms", "avg_ms", "n")
+# What the table of p95 and budget shows of a record.
+_BUDGETED = frozenset({*_FIGURES, "budget_ms", "launches"})
 _RAW_EVENTS = 50
 
 Documents = Sequence[Mapping[str, Any]]
@@ -48,6 +51,38 @@ def checks(verdict: Mapping[str, Any], cells: Cells) -> Table:
     )
 
 
+def compared(records: Documents, cells: Cells) -> Table:
+    """Every operation beside its baseline, as the comparison recorded it."""
+
+    def row(paired: Paired) -> tuple[Cell, ...]:
+        return (
+            verdict_of(paired),
+            cells.code(paired.kind),
+            Cell(paired.ratio_text, form="number"),
+            Cell(paired.bounds_text, form="number"),
+            cells.number(paired.launches),
+            Cell(paired.threshold_text, form="number"),
+            cells.text("3 : 2" if paired.weak else ""),
+            cells.code(paired.baseline[:12]),
+            cells.code(paired.seed),
+            cells.text(paired.remark),
+        )
+
+    rows, left_out = first(comparisons(records), cells.limits, row)
+    columns = _columns(
+        *("Verdict", "Evidence", "#Ratio", "#99 % bounds", "#Launches", "#Threshold, margin", "Weak"),
+        *("Baseline", "Seed", "Remarks"),
+    )
+    note = "Ratio: the candidate's time over the baseline's, both measured in this run, side by side."
+    empty = "Nothing was compared in this run."
+    return Table("compared", "Against the baseline", columns, rows, note=note, left_out=left_out, empty=empty)
+
+
+def verdict_of(paired: Paired) -> Cell:
+    """A comparison's own word, in the colour of its status."""
+    return Cell(paired.verdict, form="status", tone=tone_of(paired.status))
+
+
 def performance(records: Documents, cells: Cells) -> Table:
     """The figures of this run's perf records against their budgets."""
 
@@ -64,7 +99,7 @@ def performance(records: Documents, cells: Cells) -> Table:
             cells.number(values.get("launches")),
         )
 
-    measured = [record for record in records if of_kind(record, "perf_")]
+    measured = [record for record in records if of_kind(record, "perf_") and _has_p95(record)]
     rows, left_out = first(measured, cells.limits, row)
     columns = _columns(
         *("Operation", "#p95 ms", "#Budget ms", "p95 of the budget", "#p50 ms", "#p99 ms", "#avg ms", "#n"),
@@ -72,6 +107,45 @@ def performance(records: Documents, cells: Cells) -> Table:
     )
     note = "A breach is measured again, up to three launches in all; the best launch is shown."
     return Table("performance", "p95 against the budget", columns, rows, note=note, left_out=left_out)
+
+
+def figures(records: Documents, cells: Cells) -> Table:
+    """Every figure of perf and e2e records that no other table shows."""
+    found = [
+        (record, name, value)
+        for record in records
+        if of_kind(record, "perf_") or of_kind(record, "e2e_")
+        for name, value in mapping_of(record.get("values")).items()
+        if not (_has_p95(record) and name in _BUDGETED)
+    ]
+
+    def row(item: tuple[Mapping[str, Any], str, object]) -> tuple[Cell, ...]:
+        record, name, value = item
+        return cells.code(record.get("kind")), cells.code(name), cells.number(value)
+
+    rows, left_out = first(found, cells.limits, row)
+    columns = _columns("Evidence", "Figure", "#Value")
+    return Table("figures", "Other figures", columns, rows, left_out=left_out, tall=True, narrow=True)
+
+
+def _has_p95(record: Mapping[str, Any]) -> bool:
+    return "p95_ms" in mapping_of(record.get("values"))
+
+
+def earlier(verdict: Mapping[str, Any], cells: Cells) -> Table:
+    """The verdicts that other runs gave of the same revision, newest first."""
+
+    def row(item: Mapping[str, Any]) -> tuple[Cell, ...]:
+        return (
+            cells.text(item.get("verdict")),
+            cells.time(item.get("finished_at")),
+            cells.code(item.get("run_id")),
+        )
+
+    rows, left_out = first(mappings_of(verdict.get("earlier")), cells.limits, row)
+    columns = _columns("Verdict", "Finished", "Run")
+    title = "Earlier verdicts of this revision"
+    return Table("earlier", title, columns, rows, left_out=left_out, narrow=True)
 
 
 def steps(records: Documents, cells: Cells) -> Table:
@@ -121,7 +195,7 @@ def this_run(verdict: Mapping[str, Any], cells: Cells, dagster_url: str | None) 
     """What ran, where and when."""
     revision, machine = mapping_of(verdict.get("revision")), mapping_of(verdict.get("machine"))
     run_id, commit = cells.code(verdict.get("run_id")), cells.code(revision.get("commit"))
-    memory = machine.get("memory_class_gib")
+    memory, baseline = machine.get("memory_class_gib"), mapping_of(verdict.get("baseline"))
     duration = duration_text(verdict.get("started_at"), verdict.get("finished_at"))
     facts: list[tuple[str, Cell]] = [
         ("Dagster run", _linked(run_id, run_link(dagster_url, run_id=run_id.text))),
@@ -129,7 +203,8 @@ def this_run(verdict: Mapping[str, Any], cells: Cells, dagster_url: str | None) 
         ("Tree", cells.code(revision.get("tree"))),
         ("Working tree", cells.text("with uncommitted changes" if revision.get("dirty") else "clean")),
         ("Ref", cells.code(revision.get("ref"))),
-        ("Baseline", cells.code(mapping_of(verdict.get("baseline")).get("commit"))),
+        ("Baseline", cells.code(baseline.get("commit"))),
+        ("Why that baseline", cells.text(baseline.get("rule"))),
         ("Profile", cells.text(verdict.get("profile"))),
         ("Environment", cells.text(verdict.get("environment"))),
         ("Started", cells.time(verdict.get("started_at"))),

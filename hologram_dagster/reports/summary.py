@@ -9,12 +9,15 @@ from urllib.parse import quote
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.files import append_lines
+from hologram_dagster.reports.paired import worst_of_each
 from hologram_dagster.reports.panels import best_p95, last_events
 from hologram_dagster.reports.reading import (
     is_red,
+    is_waived,
     mapping_of,
     mappings_of,
     number_text,
+    passed_after_fail,
     text_of,
     time_text,
     with_unit,
@@ -36,6 +39,7 @@ _ANSWERS = {
 def job_summary(
     verdict: Mapping[str, Any],
     *,
+    records: Sequence[Mapping[str, Any]] = (),
     rows: Sequence[Mapping[str, Any]] = (),
     events: Sequence[Mapping[str, Any]] = (),
     artifacts: Mapping[str, str] | None = None,
@@ -43,14 +47,15 @@ def job_summary(
 ) -> str:
     """The summary of a verdict document: the verdict first, then perf, events and links.
 
-    `artifacts` maps a name to its address, `run_url` is the run's page in Dagster; only
-    http(s) and relative addresses become links. At most 1 MiB.
+    `records` are the evidence records of the run. `artifacts` maps a name to its address,
+    `run_url` is the run's page in Dagster; only http(s) and relative addresses become
+    links. At most 1 MiB.
     """
     revision = mapping_of(verdict.get("revision"))
     word, running = text_of(verdict.get("verdict"), longest=40), verdict.get("state") == "running"
     waivers = mappings_of(verdict.get("waivers"))
     dirty = " with uncommitted changes" if revision.get("dirty") else ""
-    note = " (running)" if running else " (waived)" if waivers else ""
+    note = " (running)" if running else " (waived)" if is_waived(verdict) else ""
     parts = [
         f"## Hologram gate: {_markdown(word.upper())}{note}\n",
         "The run has started and not finished." if running else _ANSWERS.get(word, ""),
@@ -59,11 +64,13 @@ def job_summary(
         f"profile {_code(verdict.get('profile'))} · environment {_code(verdict.get('environment'))} · "
         f"{_markdown(time_text(verdict.get('finished_at') or verdict.get('started_at')))}",
         "",
+        *([f"**A pass after a fail.** {_markdown(told)}\n"] if (told := passed_after_fail(verdict)) else []),
         *_overrides(verdict),
         *_reasons(verdict),
+        *_compared(records),
         *(
-            f"Waived by {_markdown(w.get('who'))} until {_markdown(time_text(w.get('expires_at')))}: "
-            f"{_markdown(w.get('why'))}\n"
+            f"{_code(w.get('check'))} is waived by {_markdown(w.get('who'))} "
+            f"until {_markdown(time_text(w.get('expires_at')))}: {_markdown(w.get('why'))}\n"
             for w in waivers[:_MOST_ROWS]
         ),
         *_table(
@@ -157,6 +164,11 @@ def _reasons(verdict: Mapping[str, Any]) -> Iterable[str]:
         ],
         numeric=(3, 4),
     )
+
+
+def _compared(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = [f"- {_markdown(paired.line)}" for paired in worst_of_each(records)[:_MOST_ROWS]]
+    return ["### Against the baseline\n", *lines, ""] if lines else []
 
 
 def _links(artifacts: Mapping[str, str], run_url: str | None, run_id: object) -> list[str]:

@@ -1,6 +1,13 @@
 """Verdict documents, records, rows and events as a gate run leaves them, for the tests here."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pandas as pd
+
+from hologram_dagster.history.baseline import Action, Baseline, Place
+from hologram_dagster.history.trend import find_trend
+from hologram_dagster.reports.trends import Ratios
 
 COMMIT = "8db0977f2c4a1b90d3e65f7788990aabbccddeef"
 CID = "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKPQKM"
@@ -157,3 +164,83 @@ EVENTS: list[dict[str, Any]] = [
     event(2, "resolve", resp={"encoding": "base64"}),
     event(60, "ipfs_publish", cid=CID, name="demo/app/hello-5e6f7a8b"),
 ]
+
+
+BASELINE = "71ffdf2" + "0" * 33
+
+
+def waiver(check: str) -> dict[str, Any]:
+    return {"check": check, "who": "ada", "why": "known noise.", "expires_at": "2026-03-05T00:00:00Z"}
+
+
+def comparison(kind: str, ratio: float, status: str = "passed", **facts: str) -> dict[str, Any]:
+    """A record of a comparison, in the form of `perf.paired.wording`."""
+    operation, word = kind.rpartition("_")[2], {"passed": "pass", "failed": "fail"}[status]
+    return {
+        "kind": kind,
+        "status": status,
+        "values": {
+            "ratio": ratio, "ratio_low": ratio - 0.01, "ratio_high": ratio + 0.0125, "launches": 3,
+            "threshold_pct": 10, "margin_pct": 5,
+        },
+        "facts": {
+            "operation": operation, "verdict": word, "weak": "no", "seed": "2718", "failed_by": "",
+            "warnings": "", "fallbacks": "", "baseline_commit": BASELINE, **facts,
+        },
+        "findings": [
+            {"name": "no_regression", "status": status, "message": f"{operation}: {word}. x{ratio:.3f}"}
+        ],
+    }  # fmt: skip
+
+
+REGRESSED = reason(
+    "regression_encode", "no_regression", "failed",
+    "encode: fail. Candidate takes x1.482 of the baseline's wall time (99 % bounds 1.472 to 1.495), "
+    "3 launches of at most 5; margin 5 %, half of the threshold of 10 %.",
+    value=48.2, limit=5.0, unit="%",
+)  # fmt: skip
+COMPARED: list[dict[str, Any]] = [
+    comparison("regression_verify", 1.013, weak="yes", warnings="cpu"),
+    comparison("regression_encode", 1.482, "failed", failed_by="wall, cpu"),
+    {
+        "kind": "regression_gql",
+        "status": "not_applicable",
+        "values": {},
+        "facts": {},
+        "findings": [
+            {"name": "no_regression", "status": "not_applicable", "message": "names no server command"}
+        ],
+    },
+    comparison("drift_verify", 1.021),
+]
+
+
+def ratios(
+    count: int = 40,
+    *,
+    kind: str = "drift_encode",
+    step: float = 1.08,
+    reason: str = "as planned",
+    commit: str = COMMIT,
+    margin_pct: float | None = 5.0,
+) -> Ratios:
+    """Ratios of `count` days, slower by `step` from the middle on, with a baseline set before that."""
+    begin = datetime(2026, 1, 1, 2, tzinfo=UTC)
+    values = [(step if 2 * day >= count else 1.0) + 0.004 * (day % 3 - 1) for day in range(count)]
+    points = pd.DataFrame(
+        {
+            "run_id": [f"run {day}" for day in range(count)],
+            "value": values,
+            "commit": [f"{day:02d}{commit}" for day in range(count)],
+            "baseline": [BASELINE] * count,
+            "status": ["failed" if value > 1.05 else "passed" for value in values],
+            "finished_at": pd.to_datetime([begin + timedelta(days=day) for day in range(count)], utc=True),
+        }
+    )
+    set_at = begin + timedelta(days=count // 4)
+    baseline = Baseline(
+        number=0, action=Action.ROLL_FORWARD, place=Place("local", "a1"), commit=BASELINE, tree="c3" * 20,
+        numbers={}, reason=reason, by="ada", key_id="", at=set_at, run_id="", verdict_uri="",
+        verdict_sha256="",
+    )  # fmt: skip
+    return Ratios(kind, points, find_trend(points, name=kind), [baseline], margin_pct)

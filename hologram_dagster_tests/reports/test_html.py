@@ -55,7 +55,8 @@ class Page(HTMLParser):
 
 def full(verdict: dict[str, Any], **more: Any) -> str:
     given: dict[str, Any] = {
-        "records": samples.RECORDS,
+        "records": samples.RECORDS + samples.COMPARED,
+        "trends": [samples.ratios()],
         "rows": samples.ROWS,
         "events": samples.EVENTS,
         "folder": PurePath("reports"),
@@ -78,9 +79,13 @@ def test_the_verdict_and_its_reasons_come_first() -> None:
         "Why: 2 of 9 checks are red",
         "p95 104.4 ms over the budget of 80 ms",
         "the registry did not answer within 10 s",
+        "Against the baseline fail encode x1.482 limit x1.050 pass verify x1.021 limit x1.050",
         "Perf CSV files 2",
-        "E2E events 4",
+        "E2E events 4 events.jsonl 0.0 kB",
         "All checks",
+        "Against the baseline Ratio",
+        "drift_encode: the candidate's time over the baseline's",
+        "p95 against the budget",
         "Perf – Best p95 per metric",
         "Perf – All rows",
         "E2E – Event counts",
@@ -115,10 +120,15 @@ def test_every_verdict_has_its_words(verdict: dict[str, Any], said: str) -> None
 
 
 def test_a_waiver_is_shown_and_changes_nothing() -> None:
-    waiver = {"who": "ada", "why": "known noise.", "expires_at": "2026-03-05T00:00:00Z"}
-    text = Page(full(samples.failed() | {"waivers": [waiver]})).text
+    waivers = [samples.waiver("perf_encode.p95_within_budget")]
+    text = Page(full(samples.failed() | {"waivers": waivers})).text
+    # The other red check has none.
+    assert "Verdict: Fail This revision must not ship." in text
+    waivers.append(samples.waiver("e2e_install.marketplace_install"))
+    text = Page(full(samples.failed() | {"waivers": waivers})).text
     assert "Verdict: Fail waived This revision must not ship." in text
-    assert "Waived by ada until 2026-03-05 00:00:00 UTC: known noise." in text
+    told = "Waived: e2e_install.marketplace_install by ada until 2026-03-05 00:00:00 UTC: known noise."
+    assert told in text
 
 
 def test_figures_and_shares_of_the_budget() -> None:
@@ -128,6 +138,54 @@ def test_figures_and_shares_of_the_budget() -> None:
     assert "passed perf_verify p95_within_budget 4.213 ms 8 ms 53 %" in text
     assert "perf_gql 12.070 80 15 % 9.656 13.277 9.897 100 1" in text
     assert 'class="share over"' in html
+
+
+def test_every_comparison_is_a_row_with_all_that_it_recorded() -> None:
+    text = Page(full(samples.verdict())).text
+    assert "Verdict Evidence Ratio 99 % bounds Launches Threshold, margin Weak Baseline Seed Remarks" in text
+    for row in (
+        "pass regression_verify x1.013 1.003 to 1.025 3 10 %, 5 % 3 : 2 71ffdf200000 2718 warning: cpu",
+        "fail regression_encode x1.482 1.472 to 1.494 3 10 %, 5 % 71ffdf200000 2718 failed by wall, cpu",
+        "not applicable regression_gql names no server command",
+    ):
+        assert row in text
+
+
+def test_a_regression_stands_first_with_its_figure_and_limit() -> None:
+    document = samples.verdict("fail", reasons=[samples.REGRESSED, *samples.PERF])
+    head = full(document).partition('<section class="cards')[0]
+    text = Page(head).text
+    assert "encode: fail. Candidate takes x1.482 of the baseline's wall time" in text
+    assert "48.2 % limit 5 %" in text
+
+
+def test_without_comparisons_nothing_is_said_of_them_at_a_glance() -> None:
+    text = Page(full(samples.verdict(), records=samples.RECORDS, trends=[])).text
+    assert "Against the baseline Nothing was compared in this run." in text
+    assert text.count("Against the baseline") == 1
+
+
+def test_other_figures_are_shown_by_name() -> None:
+    load = {"kind": "e2e_load", "status": "passed", "values": {"ops_per_sec": 9.8, "sent": 50}}
+    cold = {"kind": "perf_cold_warm", "status": "passed", "values": {"verify_ratio": 3.25}}
+    text = Page(full(samples.verdict(), records=[*samples.RECORDS, load, cold])).text
+    other = text.partition("Other figures")[2].partition("Perf – Best")[0]
+    assert "e2e_load ops_per_sec 9.8" in other
+    assert "perf_cold_warm verify_ratio 3.25" in other
+    assert "perf_verify" not in other
+
+
+def test_a_pass_after_a_fail_says_so() -> None:
+    earlier = [
+        {"verdict": "fail", "run_id": "run 2", "finished_at": samples.STARTED},
+        {"verdict": "pass", "run_id": "run 1", "finished_at": samples.STARTED},
+    ]
+    text = Page(full(samples.verdict(earlier=earlier))).text
+    told = "This revision has failed once before, last in run run 2 at 2026-03-01 02:00:00 UTC."
+    assert f"A pass after a fail. {told}" in text
+    assert "Earlier verdicts of this revision Verdict Finished Run fail 2026-03-01 02:00:00 UTC run 2" in text
+    assert "A pass after a fail" not in Page(full(samples.verdict(earlier=earlier[1:]))).text
+    assert "A pass after a fail" not in Page(full(samples.failed() | {"earlier": earlier})).text
 
 
 def test_the_best_row_of_each_metric_is_the_lowest() -> None:
@@ -181,22 +239,41 @@ def everywhere(text: str) -> str:
         finished_at=text,
         key_id=text,
         revision={"commit": text, "tree": text, "dirty": text, "ref": text},
-        baseline={"commit": text},
+        baseline={"commit": text, "rule": text},
         machine=dict.fromkeys(("cpu", "cores", "memory_class_gib", "kernel", "python", "fingerprint"), text),
         reasons=[{**dict.fromkeys(fields, text), "value": text, "limit": text}],
         overrides=[{"variable": text, "profile_value": text, "value": text, "looser": True}],
-        waivers=[{"who": text, "why": text, "expires_at": text}],
+        waivers=[dict.fromkeys(("check", "who", "why", "expires_at"), text)],
+        earlier=[dict.fromkeys(("verdict", "run_id", "finished_at"), text)],
         evidence=[dict.fromkeys(("kind", "status", "uri", "sha256"), text)],
     )
     finding = dict.fromkeys(("name", "status", "message"), text)
     records: list[dict[str, Any]] = [
         {"kind": "perf_" + text, "values": dict.fromkeys(("p95_ms", "budget_ms", "n"), text)},
-        {"kind": "e2e_" + text, "findings": [finding]},
+        {"kind": "e2e_" + text, "findings": [finding], "values": {text: text}},
+        {
+            "kind": "drift_" + text,
+            "status": text,
+            "values": dict.fromkeys(("ratio", "ratio_low", "ratio_high", "margin_pct"), 1.5),
+            "facts": dict.fromkeys(
+                ("operation", "verdict", "seed", "failed_by", "warnings", "fallbacks", "baseline_commit"),
+                text,
+            ),
+        },
     ]
     row = dict.fromkeys(("suite", "metric", "p50_ms", "p99_ms", "n", "note", "_file"), text) | {"p95_ms": 1}
     event = dict.fromkeys(("ts", "suite", "event", "cid", "name", "variant", text), text)
+    # What the history's columns can hold.
+    trend = samples.ratios(kind=text, reason=text, commit=text.encode(errors="replace").decode())
     return render(
-        document, records=records, rows=[row], events=[event], notes=[text], dagster_url=text, folder=None
+        document,
+        records=records,
+        rows=[row],
+        events=[event],
+        trends=[trend],
+        notes=[text],
+        dagster_url=text,
+        folder=None,
     )
 
 
@@ -313,10 +390,12 @@ def test_a_screen_reader_finds_its_way() -> None:
     html = full(samples.failed())
     page = Page(html)
     assert page.tags.count("h1") == 1
-    assert page.tags.count("table") == page.tags.count("caption") == 11
+    assert page.tags.count("table") == page.tags.count("caption") == 13
     assert len(re.findall(r"<th(?! scope=)[ >]", html)) == 0
     ids = [value for _, name, value in page.attributes if name == "id"]
     assert len(ids) == len(set(ids))
-    labelled = {value for _, name, value in page.attributes if name == "aria-labelledby"}
+    labelled = {
+        part for _, name, value in page.attributes if name == "aria-labelledby" for part in value.split()
+    }
     assert labelled <= set(ids)
     assert '<html lang="en">' in html

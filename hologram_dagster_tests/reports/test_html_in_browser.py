@@ -72,8 +72,14 @@ def complaints(page: Page) -> list[str]:
     return heard
 
 
+RED = samples.verdict("fail", reasons=[samples.REGRESSED, *samples.failed()["reasons"]])
 FULL = render(
-    samples.failed(), records=samples.RECORDS, rows=samples.ROWS, events=samples.EVENTS, notes=["a note"]
+    RED,
+    records=samples.RECORDS + samples.COMPARED,
+    rows=samples.ROWS,
+    events=samples.EVENTS,
+    trends=[samples.ratios(), samples.ratios(200, kind="regression_verify", step=1.0)],
+    notes=["a note"],
 )
 
 
@@ -120,6 +126,34 @@ def test_it_fits_and_is_legible(browser: Browser, width: int, scheme: str) -> No
     faint = page.evaluate(CONTRAST)
     assert faint == []
     page.close()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 850), (390, 900)])
+def test_a_regression_is_named_with_ratio_and_limit_on_the_first_screen(
+    page: Page, width: int, height: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    page.set_content(FULL)
+    seen = page.locator(".verdict").inner_text()
+    assert "encode" in seen
+    assert "x1.482" in seen
+    for text in ("Candidate takes x1.482", "48.2 %", "limit 5 %"):
+        box = page.get_by_text(text).first.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= height
+
+
+def test_the_trend_is_a_picture_with_a_name_and_a_table_behind_it(page: Page) -> None:
+    page.set_content(FULL)
+    picture = page.get_by_role("img", name="drift_encode: the candidate's time over the baseline's")
+    box = picture.bounding_box()
+    assert box is not None
+    assert box["width"] > 300
+    table = page.get_by_role("region", name="drift_encode: the newest 10")
+    assert not table.is_visible()
+    page.get_by_text("The newest 10 as a table").first.click()
+    assert table.is_visible()
+    assert table.get_by_role("row").count() == 11
 
 
 def test_it_can_be_printed_from_a_dark_screen(page: Page) -> None:

@@ -63,8 +63,18 @@ def test_the_verdict_comes_first() -> None:
         (samples.verdict(), "## Hologram gate: PASS\n"),
         (samples.running(), "## Hologram gate: INCONCLUSIVE (running)\n"),
         (
-            samples.failed() | {"waivers": [{"who": "ada", "why": "known"}]},
+            samples.failed()
+            | {
+                "waivers": [
+                    samples.waiver("perf_encode.p95_within_budget"),
+                    samples.waiver("e2e_install.marketplace_install"),
+                ]
+            },
             "## Hologram gate: FAIL (waived)\n",
+        ),
+        (
+            samples.failed() | {"waivers": [samples.waiver("perf_encode.p95_within_budget")]},
+            "## Hologram gate: FAIL\n",
         ),
     ],
 )

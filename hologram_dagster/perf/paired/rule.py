@@ -153,6 +153,11 @@ class Decision:
         return any(check.weak and check.verdict is self.verdict for check in self.checks.values())
 
     @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that failed."""
+        return tuple(check.check for check in self.checks.values() if check.verdict is Verdict.FAIL)
+
+    @property
     def warnings(self) -> tuple[Check, ...]:
         """The checks that passed above their early limit."""
         return tuple(check.check for check in self.checks.values() if check.warn)

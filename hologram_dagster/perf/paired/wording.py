@@ -83,6 +83,7 @@ def facts(comparison: Comparison) -> dict[str, str]:
         "gc": comparison.gc,
         "core": "none" if comparison.core is None else str(comparison.core),
         "fallbacks": "; ".join(comparison.fallbacks),
+        "failed_by": ", ".join(decision.failed) if decision else "",
         "warnings": ", ".join(decision.warnings) if decision else "",
         "hash_seeds": " ".join(str(launch.schedule.hash_seed) for launch in comparison.launches),
         "error": comparison.error or "",
