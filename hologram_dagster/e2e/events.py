@@ -19,6 +19,8 @@ from hologram_dagster.secrets.redactor import redact_tree
 # CI refuses a log of 5 MiB (contract section 3.1).
 ROTATE_AT_BYTES = 4 * 2**20
 _LONGEST_LINE = 2**20
+# Of the lines that are no events, those told one by one.
+_TOLD_LINES = 20
 
 
 class EventLog:
@@ -96,15 +98,22 @@ def read_events(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def iter_events(path: Path, notes: list[str]) -> Iterator[dict[str, Any]]:
-    """The events of one log, a line at a time; each line that is none becomes one of `notes`."""
+    """The events of one log, a line at a time; the first lines that are none are told in `notes`."""
+    wrong = 0
     try:
         with path.open("rb") as stream:
             for number, line in _lines(stream):
+                if line.isspace():
+                    continue
                 event = _event(line)
                 if event is not None:
                     yield event
-                elif line.strip():
+                    continue
+                wrong += 1
+                if wrong <= _TOLD_LINES:
                     notes.append(f"{path.name} line {number}: not an event; left as it is")
+        if wrong > _TOLD_LINES:
+            notes.append(f"{path.name}: {wrong - _TOLD_LINES} more lines are not events")
     except FileNotFoundError:
         return
     except OSError as error:

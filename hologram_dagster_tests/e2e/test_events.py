@@ -151,3 +151,13 @@ def test_writers_at_once_lose_nothing_when_it_rotates(tmp_path: Path) -> None:
     assert len(logs) > 3
     seen = {(e["writer"], e["number"]) for log in logs for e in map(json.loads, log.read_text().splitlines())}
     assert seen == {(writer, number) for writer in range(3) for number in range(50)}
+
+
+def test_a_log_full_of_rubbish_is_told_in_a_few_lines(tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    log.write_bytes(b"\n" * 100_000 + b"rubbish\n" * 1000 + b'{"ts":1,"suite":"phase8","event":"use"}\n')
+    events, notes = read_events(log)
+    assert [event["event"] for event in events] == ["use"]
+    assert len(notes) == 21
+    assert notes[0] == "events.jsonl line 100001: not an event; left as it is"
+    assert notes[-1] == "events.jsonl: 980 more lines are not events"
