@@ -25,6 +25,7 @@ PAGES: Final = 48
 CYCLES: Final = 256
 BLOCK_BYTES: Final = (PAGES - 1) * (CYCLES - 1)
 _HEADER_BYTES: Final = 8
+_CACHE_LINE_BYTES: Final = 64
 
 
 def _block_count(length: int) -> int:
@@ -37,6 +38,18 @@ def _sums(blocks: State, axis: int) -> State:
     return sums
 
 
+def _aligned(count: int) -> State:
+    """Space for `count` blocks from a cache line's start on.
+
+    `verify` takes 5 % longer on a state that starts elsewhere, and where the allocator puts it
+    depends on all that the process has loaded: a change of a few imports would look like a slowdown.
+    """
+    size = count * PAGES * CYCLES
+    space = np.empty(size + _CACHE_LINE_BYTES, np.uint8)
+    start = -space.__array_interface__["data"][0] % _CACHE_LINE_BYTES
+    return space[start : start + size].reshape(count, PAGES, CYCLES)
+
+
 def encode(data: bytes | bytearray | memoryview) -> State:
     """Lay `data` on a new state of shape (48 n, 256); of no bytes, one block."""
     payload = np.frombuffer(bytes(data) if isinstance(data, memoryview) else data, np.uint8)
@@ -45,7 +58,7 @@ def encode(data: bytes | bytearray | memoryview) -> State:
     stream[:_HEADER_BYTES] = np.frombuffer(payload.size.to_bytes(_HEADER_BYTES, "big"), np.uint8)
     stream[_HEADER_BYTES : _HEADER_BYTES + payload.size] = payload
 
-    blocks = np.empty((count, PAGES, CYCLES), np.uint8)
+    blocks = _aligned(count)
     blocks[:, :-1, :-1] = stream.reshape(count, PAGES - 1, CYCLES - 1)
     np.negative(_sums(blocks[:, :-1, :-1], axis=2), out=blocks[:, :-1, -1])
     # The corner closes its row and its column alike: both are minus the sum of all.

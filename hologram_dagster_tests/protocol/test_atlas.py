@@ -57,6 +57,13 @@ def test_round_trip_of_any_bytes(data: bytes) -> None:
     assert decode(state) == data
 
 
+def test_a_state_starts_at_a_cache_line_whatever_the_heap_looks_like() -> None:
+    holes = [bytearray(size) for size in range(64, 9_000, 97)]
+    for length in (0, 100, 65_536, 300_000):
+        del holes[::2]
+        assert encode(pattern(length)).ctypes.data % 64 == 0
+
+
 def test_every_kind_of_buffer_encodes_alike() -> None:
     data = pattern(1024)
     strided = memoryview(bytes(b for byte in data for b in (byte, 0)))[::2]
