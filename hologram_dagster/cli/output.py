@@ -5,8 +5,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from hologram_dagster.evidence.check import CheckResult
+from hologram_dagster.evidence.check import CheckResult, Severity
 from hologram_dagster.evidence.verdict import Verdict
+from hologram_dagster.observation import Status
 
 _STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
 _SLOWEST = 5
@@ -70,6 +71,13 @@ def show_verdict(verdict: Verdict, reports: Path, steps: Steps, *, seconds: floa
                 console.print(_red_line(reason), soft_wrap=True)
         if absent := [reason.kind for reason in red if reason.check == "present"]:
             console.print(f"  no fresh evidence: {', '.join(absent)}", soft_wrap=True)
+    for reason in verdict.reasons:
+        if not reason.red and reason.severity is Severity.WARN and reason.status is not Status.PASSED:
+            console.print(
+                Text(f"warning:  {reason.kind} {reason.check}: {reason.message}"),
+                style="yellow",
+                soft_wrap=True,
+            )
     for waiver in verdict.waivers:
         until = f"{waiver.expires_at:%Y-%m-%d %H:%M} UTC"
         console.print(

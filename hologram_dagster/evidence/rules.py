@@ -13,6 +13,9 @@ from hologram_dagster.observation import Finding, Status
 from hologram_dagster.profiles import Operation, Plan
 
 OBSERVED = "observed"
+NO_REGRESSION = "no_regression"
+# The value, percent, by which a figure differs from a stored one: held by records of no other comparison.
+CHANGE_PCT = "stored_change_pct"
 # Worst first.
 _RED = (Status.FAILED, Status.ERROR, Status.INCONCLUSIVE)
 CUT_SHORT = frozenset({Status.ERROR, Status.INCONCLUSIVE})
@@ -99,13 +102,16 @@ def no_regression(operation: str) -> Check:
     """The check that the candidate is not slower than its baseline, by the rule the record was made with.
 
     The rule needs every launch; its outcome is in the record, with the threshold it used,
-    which must be the plan's.
+    which must be the plan's. What was compared with a stored number only is a warning,
+    neither passed nor failed.
     """
 
     description = f"`{operation}` is not slower than that of the baseline, run beside it."
-    compared = step("no_regression", description)
+    compared = step(NO_REGRESSION, description)
 
     def rule(record: Record, plan: Plan) -> Outcome:
+        if CHANGE_PCT in record.values and "ratio" not in record.values:
+            return _compared_with_stored(record)
         outcome = compared.rule(record, plan)
         if outcome is NOTHING or outcome.status not in (Status.PASSED, Status.FAILED):
             return outcome
@@ -122,6 +128,19 @@ def no_regression(operation: str) -> Check:
         return replace(outcome, value=value, limit=limit, unit="%")
 
     return Check(compared.name, description, rule)
+
+
+def _compared_with_stored(record: Record) -> Outcome:
+    finding = _find(record, NO_REGRESSION)
+    if record.status is not Status.PASSED or finding is None:
+        return NOTHING
+    return Outcome(
+        Status.NOT_APPLICABLE,
+        finding.message,
+        value=record.values[CHANGE_PCT],
+        unit="%",
+        severity=Severity.WARN,
+    )
 
 
 def evidence_complete(operation: str, *, has_payload: bool) -> Check:

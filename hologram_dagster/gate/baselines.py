@@ -7,14 +7,20 @@ not: the rules and the files (`history`).
 from datetime import UTC, datetime
 
 from hologram_dagster.errors import HologramError
+from hologram_dagster.evidence.record import Record
 from hologram_dagster.evidence.verdict import KIND
 from hologram_dagster.gate.run import GateRun, open_gate_run
 from hologram_dagster.history.baseline import Place
 from hologram_dagster.history.eligibility import Candidate, PairedResult
+from hologram_dagster.history.index import BASELINE_FACT
 from hologram_dagster.history.rolling import Baselines
 from hologram_dagster.observation import Status
 from hologram_dagster.profiles import OPERATIONS, REGRESSIONS, ProfileName
 from hologram_dagster.settings import Settings
+
+# Facts of a comparison with a stored number: the commit it is of, and the one that could not be run.
+STORED_COMMIT = "stored_commit"
+NOT_RUNNABLE = "not_runnable"
 
 
 def baselines_of(run: GateRun) -> Baselines:
@@ -69,11 +75,18 @@ def candidate_of(run: GateRun) -> Candidate:
         comparisons=[
             PairedResult(
                 operation=name,
-                baseline_commit=record.facts.get("baseline_commit", ""),
+                baseline_commit=record.facts.get(BASELINE_FACT) or _stored_of(record) or "",
                 regressed=record.status is not Status.PASSED,
                 message=next((finding.message for finding in record.findings), ""),
+                stored=_stored_of(record) is not None,
             )
             for name, record in compared.items()
         ],
         ref=run.settings.ref or run.identity.revision.ref,
     )
+
+
+def _stored_of(record: Record) -> str | None:
+    """The commit whose stored number `record` rests on, if it is the very one that could not be run."""
+    stored = record.facts.get(STORED_COMMIT)
+    return stored if stored == record.facts.get(NOT_RUNNABLE) else None

@@ -16,8 +16,10 @@ from pathlib import Path
 import httpx
 
 from hologram_dagster.errors import HologramError, ServiceError
+from hologram_dagster.evidence.rules import NO_REGRESSION
 from hologram_dagster.gate.baselines import baselines_of
 from hologram_dagster.gate.run import GateRun
+from hologram_dagster.gate.stored import compare_with_stored
 from hologram_dagster.ipfs.node import IpfsNode
 from hologram_dagster.observation import Finding, Observation, Status
 from hologram_dagster.perf.gql import QUERY, SEED, SEED_CONTENT
@@ -38,6 +40,7 @@ from hologram_dagster.profiles import DRIFTS, REGRESSIONS
 from hologram_dagster.registry.client import RegistryClient
 from hologram_dagster.target.checkouts import CACHE_BYTES, Checkout, Checkouts
 from hologram_dagster.target.revision import show_file
+from hologram_dagster.target.worker import Worker
 
 # Paired at 1 MiB whatever the profile measures: the budget is `perf_encode`'s.
 _PAYLOAD_BYTES = {"verify": 65_536, "encode": 2**20}
@@ -48,6 +51,14 @@ _OWN_WORKER_FILE = "hologram_dagster/target/reference_worker.py"
 
 class NotComparable(HologramError):  # noqa: N818 (a reason, not a fault)
     """There is nothing to compare with; the text says why and what would change that."""
+
+
+class BaselineNotRunnable(HologramError):  # noqa: N818 (a reason, not a fault)
+    """The baseline, `commit`, cannot be run here, the candidate can; the text says why."""
+
+    def __init__(self, commit: str, what: str, error: HologramError):
+        super().__init__(f"the baseline {commit[:12]} cannot {what} any more: {str(error).rstrip()}")
+        self.commit = commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +73,9 @@ class _Sides:
 def observe_regression(run: GateRun, operation: str) -> Observation:
     """The candidate's `operation` compared with that of the run's baseline revision."""
     reason = "the revision is the repository's first: there is no baseline yet"
-    return _observe(run, operation, REGRESSIONS[operation], run.identity.baseline_commit, reason)
+    identity = run.identity
+    rule = identity.baseline_rule or ""
+    return _observe(run, operation, REGRESSIONS[operation], identity.baseline_commit, rule, reason)
 
 
 def observe_drift(run: GateRun, operation: str) -> Observation:
@@ -71,18 +84,22 @@ def observe_drift(run: GateRun, operation: str) -> Observation:
     # A baseline of another machine is a revision like any other: it is measured again, here.
     in_force = shown.baseline or next(iter(shown.elsewhere), None)
     reason = "no baseline is in force: hologram baseline roll-forward, after a green main gate"
-    return _observe(run, operation, DRIFTS[operation], in_force.commit if in_force else None, reason)
+    commit = in_force.commit if in_force else None
+    return _observe(run, operation, DRIFTS[operation], commit, "the baseline in force", reason)
 
 
-def _observe(run: GateRun, operation: str, kind: str, baseline: str | None, reason: str) -> Observation:
-    """Procedure H on both revisions; `reason` says why there is no `baseline`.
+def _observe(
+    run: GateRun, operation: str, kind: str, baseline: str | None, rule: str, reason: str
+) -> Observation:
+    """Procedure H on both revisions; `rule` says why that `baseline`, `reason` why there is none.
 
-    Whoever calls holds the measuring lock. Never raises for what the revisions do.
+    A stored number stands in for a baseline that cannot be run. Whoever calls holds the
+    measuring lock. Never raises for what the revisions do.
     """
     started_at = datetime.now(UTC)
 
     def seen(status: Status, message: str) -> Observation:
-        finding = Finding("no_regression", status, message)
+        finding = Finding(NO_REGRESSION, status, message)
         return Observation(kind, status, METHOD, started_at, datetime.now(UTC), findings=(finding,))
 
     try:
@@ -96,22 +113,30 @@ def _observe(run: GateRun, operation: str, kind: str, baseline: str | None, reas
                     "gql", baseline=before, candidate=after, request=request, options=options
                 )
         else:
+            old, new = _workers(sides, operation)
             compared = compare_workers(
                 operation,
-                baseline=_worker(sides.target, sides.baseline),
-                candidate=_worker(sides.target, sides.candidate),
+                baseline=old,
+                candidate=new,
                 payload_bytes=_PAYLOAD_BYTES[operation],
                 options=options,
             )
     except NotComparable as cause:
         return seen(Status.NOT_APPLICABLE, str(cause))
+    except BaselineNotRunnable as cause:
+        try:
+            return compare_with_stored(
+                run, operation, kind, cause.commit, why=str(cause), started_at=started_at
+            )
+        except HologramError as error:
+            return seen(Status.ERROR, str(error))
     except HologramError as error:
         return seen(Status.ERROR, str(error))
     status = {"pass": Status.PASSED, "fail": Status.FAILED, "error": Status.ERROR}[compared.verdict]
     return replace(
         seen(status, sentence(compared)),
         values=values(compared),
-        facts={**facts(compared), "baseline_commit": sides.baseline.commit},
+        facts={**facts(compared), "baseline_commit": sides.baseline.commit, "baseline_rule": rule},
     )
 
 
@@ -120,7 +145,8 @@ def _sides(run: GateRun, operation: str, baseline: str) -> _Sides:
 
     Raises:
         NotComparable: the target does not say how to run itself.
-        HologramError: a revision cannot be checked out or set up.
+        BaselineNotRunnable: the baseline cannot be checked out or set up.
+        HologramError: the candidate cannot.
     """
     repository = run.settings.repository
     target = run.policy.target or _own_target(repository, baseline)
@@ -131,13 +157,16 @@ def _sides(run: GateRun, operation: str, baseline: str) -> _Sides:
             "add [target] (docs/targets.md)"
         )
     checkouts = Checkouts(run.settings.state_dir / "checkouts", cap_bytes=CACHE_BYTES)
-    before = checkouts.get(repository, baseline, dependencies=target.dependencies, setup=target.setup)
     commit = run.identity.revision.commit
     if run.identity.revision.dirty:
         # The files as they are: no commit has them.
         after = checkouts.of_files(repository, commit, dependencies=target.dependencies, setup=target.setup)
     else:
         after = checkouts.get(repository, commit, dependencies=target.dependencies, setup=target.setup)
+    try:
+        before = checkouts.get(repository, baseline, dependencies=target.dependencies, setup=target.setup)
+    except HologramError as error:
+        raise BaselineNotRunnable(baseline, "be checked out and set up", error) from None
     return _Sides(target, before, after)
 
 
@@ -164,8 +193,37 @@ def _own_target(repository: Path, baseline: str) -> Target:
     )
 
 
-def _worker(target: Target, side: Checkout) -> WorkerCommand:
-    return WorkerCommand(command=tuple(side.command(target.worker)), cwd=side.tree, env=_environment(side))
+def _workers(sides: _Sides, operation: str) -> tuple[WorkerCommand, WorkerCommand]:
+    """The commands of the baseline's worker, which was seen to start, and of the candidate's.
+
+    Raises:
+        BaselineNotRunnable: the baseline's worker does not start, while the candidate's does.
+        HologramError: the candidate's does not start either.
+    """
+    before, after = (
+        WorkerCommand(command=tuple(side.command(sides.target.worker)), cwd=side.tree, env=_environment(side))
+        for side in (sides.baseline, sides.candidate)
+    )
+    try:
+        _try(before, operation)
+    except HologramError as error:
+        try:
+            _try(after, operation)
+        except HologramError as own:
+            raise HologramError(f"the candidate's worker does not start: {own}") from None
+        raise BaselineNotRunnable(sides.baseline.commit, "run its worker", error) from None
+    return before, after
+
+
+def _try(worker: WorkerCommand, operation: str) -> None:
+    """Have the worker start and make one call.
+
+    Raises:
+        WorkerError: it did not.
+    """
+    with Worker(worker.command, cwd=worker.cwd, env=worker.env, deadline_s=_READY_S) as started:
+        started.prepare(operation, _PAYLOAD_BYTES[operation])
+        started.run(1)
 
 
 def _environment(side: Checkout) -> dict[str, str]:
@@ -178,7 +236,8 @@ def _servers(run: GateRun, sides: _Sides) -> Iterator[tuple[ServerCommand, Serve
     """Both servers' commands, each with data of its own that holds the name to resolve, and the request.
 
     Raises:
-        ServiceError: a server does not start, or refuses the name.
+        BaselineNotRunnable: the baseline's does not start, or refuses the name; the candidate's does not.
+        HologramError: the candidate's does.
     """
     server = sides.target.server
     assert server is not None
@@ -187,6 +246,7 @@ def _servers(run: GateRun, sides: _Sides) -> Iterator[tuple[ServerCommand, Serve
     try:
         with IpfsNode.start(folder / "ipfs") as node:
             commands = []
+            fault: HologramError | None = None
             for word, side in (("baseline", sides.baseline), ("candidate", sides.candidate)):
                 data = folder / word
                 data.mkdir()
@@ -194,8 +254,16 @@ def _servers(run: GateRun, sides: _Sides) -> Iterator[tuple[ServerCommand, Serve
                 command = ServerCommand(
                     command=tuple(filled), ready_path=server.ready, cwd=side.tree, env=_environment(side)
                 )
-                _seed(command, server.path, name, word)
+                try:
+                    _seed(command, server.path, name, word)
+                except HologramError as error:
+                    if side is sides.candidate:
+                        raise
+                    # Whose fault it is shows in whether the candidate starts.
+                    fault = error
                 commands.append(command)
+            if fault is not None:
+                raise BaselineNotRunnable(sides.baseline.commit, "run its server", fault)
             body = json.dumps({"query": QUERY, "variables": {"n": name}})
             request = HttpRequest(path=server.path, body=body, headers={"content-type": "application/json"})
             yield commands[0], commands[1], request

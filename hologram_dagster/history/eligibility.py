@@ -24,12 +24,16 @@ MAIN_REF = "refs/heads/main"
 
 @dataclass(frozen=True, slots=True)
 class PairedResult:
-    """One operation measured beside the baseline in force; `message` says how it came out."""
+    """One operation measured beside the baseline in force; `message` says how it came out.
+
+    `stored`: that baseline cannot be run any more, so only its number could be looked at.
+    """
 
     operation: str
     baseline_commit: str
     regressed: bool
     message: str
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,6 +177,11 @@ class Baselines:
         gone = sorted(set(state.current.numbers) - set(numbers)) if state.current else []
         if gone:
             notes += (f"no longer measured under that name: {', '.join(gone)}",)
+        notes += tuple(
+            f"{result.operation} could not be compared side by side: {result.message}"
+            for result in candidate.comparisons
+            if result.stored
+        )
         return Rolled(entered, backup, notes)
 
     def roll_back(self, name: str | None = None, *, by: str = "") -> Rolled:

@@ -366,3 +366,12 @@ def test_drift_from_nothing_has_no_percentage(tmp_path: Path) -> None:
     made.roll_forward(candidate(1, p95=slower(0)))
     made.roll_forward(candidate(2, against=1))
     assert drift(made.all())[0].pct is None
+
+
+def test_a_baseline_that_cannot_be_run_any_more_is_left_behind_and_named(tmp_path: Path) -> None:
+    made = baselines(tmp_path)
+    made.roll_forward(candidate(1))
+    first, *others = compare(1)
+    rolled = made.roll_forward(candidate(2, comparisons=(replace(first, stored=True), *others)))
+    assert rolled.baseline.commit == commit(2)
+    assert rolled.notes == (f"{first.operation} could not be compared side by side: x1.0",)

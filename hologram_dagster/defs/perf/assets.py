@@ -142,7 +142,8 @@ def _paired(
     return evidence_asset(
         kind=kind,
         group="perf",
-        deps=[],
+        # Held against a stored number where the baseline cannot be run.
+        deps=[OPERATIONS[name].kind],
         kinds={"python"},
         method=PAIRED_METHOD,
         description=f"`{name}` of the candidate beside that of {against}: {_PAIRED}",
