@@ -25,7 +25,7 @@ from hologram_dagster.cli.output import Steps, show_verdict
 from hologram_dagster.evidence.document import Verdict, Word
 from hologram_dagster.gate.conclusion import own_verdict
 from hologram_dagster.gate.origin import settings_at
-from hologram_dagster.gate.publishing import finish_run
+from hologram_dagster.gate.publishing import compared_lines, finish_run
 from hologram_dagster.gate.run import GateRun, open_gate_run
 from hologram_dagster.gate.services import own_endpoints
 from hologram_dagster.gate.tags import (
@@ -146,7 +146,8 @@ def run_gate(settings: Settings, profile: Profile, tags: Mapping[str, str]) -> N
         steps.tell(line)
     timer.cancel()
     verdict = _conclude(run, launched)
-    show_verdict(verdict, settings.reports_dir, steps, seconds=time.monotonic() - started)
+    seconds = time.monotonic() - started
+    show_verdict(verdict, settings.reports_dir, steps, seconds=seconds, compared=compared_lines(run, verdict))
     raise typer.Exit(verdict.exit_code)
 
 

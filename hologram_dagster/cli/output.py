@@ -1,5 +1,6 @@
 """What the command line shows: progress a step, then the verdict. Plain lines, no terminal needed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -48,8 +49,13 @@ class Steps:
         return ", ".join(f"{step} {seconds:.1f} s" for step, seconds in longest)
 
 
-def show_verdict(verdict: Verdict, reports: Path, steps: Steps, *, seconds: float) -> None:
-    """Print the verdict, every red check with figure, limit and cause, and where the report is."""
+def show_verdict(
+    verdict: Verdict, reports: Path, steps: Steps, *, seconds: float, compared: Sequence[str] = ()
+) -> None:
+    """Print the verdict, every red check with figure, limit and cause, and where the report is.
+
+    `compared` are the lines on operations that were compared with a baseline.
+    """
     console = Console(highlight=False)
     word = str(verdict.verdict)
     console.print()
@@ -83,6 +89,8 @@ def show_verdict(verdict: Verdict, reports: Path, steps: Steps, *, seconds: floa
         console.print(
             Text(f"waived:   {waiver.check} by {waiver.who} until {until}: {waiver.why}"), soft_wrap=True
         )
+    for line in compared:
+        console.print(Text(f"compared: {line}"), soft_wrap=True)
     console.print(f"revision: {verdict.revision.commit[:12]}{' (dirty)' if verdict.revision.dirty else ''}")
     if verdict.baseline_commit:
         rule = f" ({verdict.baseline_rule})" if verdict.baseline_rule else ""

@@ -121,7 +121,7 @@ def _metadata(run: GateRun, seen: Observation, stored: Stored, values: tuple[str
         shown["p95_ms"] = dg.MetadataValue.float(round(p95, 3))
         shown["p95_pct_of_budget"] = dg.MetadataValue.float(round(100 * p95 / budget, 1))
         shown["budget"] = dg.MetadataValue.text(f"p95 <= {budget:g} ms")
-    else:
+    elif not compared:
         duration_s = (seen.finished_at - seen.started_at).total_seconds()
         shown["duration_ms"] = dg.MetadataValue.float(round(1000 * duration_s, 1))
     for name in values:

@@ -20,6 +20,7 @@ from hologram_dagster.perf.csv_rows import COLUMNS, read_rows
 from hologram_dagster.reports.badge import badge_html, badge_json, badge_markdown, make_badge
 from hologram_dagster.reports.html import render
 from hologram_dagster.reports.junit import junit_xml
+from hologram_dagster.reports.paired import worst_of_each
 from hologram_dagster.reports.summary import append_summary, job_summary
 
 # What the summary links to, from the reports folder.
@@ -105,6 +106,11 @@ def _material(run: GateRun) -> tuple[list[dict[str, Any]], list[dict[str, Any]],
 
 def _event_log(run: GateRun) -> Path:
     return run.settings.reports_dir / "e2e" / "events.jsonl"
+
+
+def compared_lines(run: GateRun, verdict: Verdict) -> list[str]:
+    """One line on each operation that was compared with a baseline, worst first."""
+    return [paired.line for paired in worst_of_each(records_of(run, verdict))]
 
 
 def records_of(run: GateRun, verdict: Verdict) -> list[dict[str, Any]]:

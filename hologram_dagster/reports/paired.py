@@ -116,7 +116,7 @@ def _paired(record: Mapping[str, Any], prefix: str) -> Paired:
         (text_of(f.get("message")) for f in mappings_of(record.get("findings")) if f.get("message")), ""
     )
     told = (
-        ("failed by", facts.get("failed_by")),
+        ("over the limit:", facts.get("failed_by")),
         ("warning:", facts.get("warnings")),
         ("", facts.get("fallbacks")),
     )

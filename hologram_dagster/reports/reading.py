@@ -107,7 +107,10 @@ def duration_text(start: object, end: object) -> str:
 
 def with_unit(value: object, unit: object) -> str:
     """A figure and its unit, as `12.5 ms`; empty for no figure."""
-    return "" if value is None else f"{number_text(value, longest=60)} {text_of(unit, longest=20)}".strip()
+    if value is None:
+        return ""
+    decimals = 1 if unit == "%" else None
+    return f"{number_text(value, decimals=decimals, longest=60)} {text_of(unit, longest=20)}".strip()
 
 
 def size_text(size: int) -> str:

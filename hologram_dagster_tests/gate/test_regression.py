@@ -1,63 +1,26 @@
 """The candidate beside its baseline, by the commands users run: a slow commit is red, and named."""
 
 import json
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 
 from hologram_dagster_tests.gate.bench import Bench, git
+from hologram_dagster_tests.gate.scratch_target import WORKER, add_target, commit
 
 pytestmark = [pytest.mark.phase6_perf, pytest.mark.performance]
-
-# A worker whose `encode` does `EXTRA` more real work of its own kind for each four parts it should do.
-WORKER = textwrap.dedent(
-    """
-    from hologram_dagster.protocol import atlas
-    from hologram_dagster.target import reference_worker
-
-    EXTRA = {extra}
-    encode = atlas.encode
-
-    def slow_encode(data):
-        encode(data[: len(data) * EXTRA // 4])
-        return encode(data)
-
-    atlas.encode = slow_encode
-    reference_worker.main()
-    """
-)
-SERVER = (
-    "command = [{python!r}, '-m', 'hologram_dagster.registry.server', '--port', '{{port}}', "
-    "'--database', 'sqlite:///{{data}}/registry.sqlite', '--ipfs-api', '{{ipfs}}']"
-)
-
-
-def _commit(bench: Bench, extra: int, **more: str) -> str:
-    (bench.folder / "worker.py").write_text(WORKER.format(extra=extra))
-    for name, content in more.items():
-        (bench.folder / f"{name}.txt").write_text(content)
-    git(bench.folder, "add", ".")
-    git(bench.folder, "commit", "-qm", f"extra {extra}")
-    return git(bench.folder, "rev-parse", "HEAD")
 
 
 @pytest.fixture
 def target(bench: Bench) -> Bench:
     """A bench whose repository names a worker and a server, with two commits that have them."""
-    python = sys.executable
-    (bench.folder / "hologram.toml").write_text(
-        f"[target]\nname = 'scratch'\nworker = [{python!r}, '{{tree}}/worker.py']\n"
-        f"[target.server]\n{SERVER.format(python=python)}\n"
-    )
-    _commit(bench, 0)
+    add_target(bench)
     return bench
 
 
 def test_a_commit_with_slower_encode_is_red_and_named_and_the_next_one_is_green(target: Bench) -> None:
     baseline = git(target.folder, "rev-parse", "HEAD")
-    _commit(target, 2)
+    commit(target, 2)
     done = target.hologram("gate", "--profile", "main")
     assert done.returncode == 1, done.stdout
     assert set(target.red()) == {("regression_encode", "no_regression")}
@@ -70,8 +33,17 @@ def test_a_commit_with_slower_encode_is_red_and_named_and_the_next_one_is_green(
     )
     assert reason["value"] > 5
     assert reason["unit"] == "%"
-    assert "encode: fail" in (target.reports / "index.html").read_text()
-    _commit(target, 2, note="the same speed again")
+    page = (target.reports / "index.html").read_text()
+    first_screen = page.partition('aria-label="Checks"')[0]
+    ratio = json.loads(target.record("regression_encode").read_text())["values"]["ratio"]
+    assert f"encode: fail. Candidate takes x{ratio:.3f}" in first_screen
+    assert f"<code>encode</code> <strong>x{ratio:.3f}</strong> <small>limit x1.050</small>" in first_screen
+    assert page.count('<figure class="panel trend"') == 3
+    line = f"encode: x{ratio:.3f} of the baseline's time"
+    assert f"compared: {line}" in done.stdout
+    assert line in (target.reports / "summary.md").read_text()
+    assert (target.reports / "e2e" / "events.jsonl").stat().st_size < 5_242_880
+    commit(target, 2, note="the same speed again")
     done = target.hologram("gate", "--profile", "main")
     assert done.returncode == 0, done.stdout
 
@@ -119,7 +91,7 @@ def test_without_a_target_pr_says_so_and_main_refuses(bench: Bench) -> None:
 
 
 def test_a_wider_threshold_is_shown_as_looser(target: Bench, tmp_path: Path) -> None:
-    _commit(target, 0, note="nothing")
+    commit(target, 0, note="nothing")
     done = target.hologram("gate", "--profile", "pr", REGRESSION_THRESHOLD_PCT="300")
     assert done.returncode == 0, done.stdout
     assert "looser than the profile: REGRESSION_THRESHOLD_PCT = 300 (profile: 10)" in done.stdout
@@ -130,7 +102,7 @@ def test_a_baseline_is_set_on_purpose_after_a_green_main_and_taken_back(target: 
     refused = target.hologram("baseline", "roll-forward", "--reason", "first")
     assert refused.returncode == 2
     assert "run hologram gate --profile main" in refused.stderr
-    first = _commit(target, 0, note="one")
+    first = commit(target, 0, note="one")
     assert target.hologram("gate", "--profile", "main").returncode == 0
     done = target.hologram("baseline", "roll-forward", "--reason", "first")
     assert done.returncode == 0, done.stderr
@@ -138,7 +110,7 @@ def test_a_baseline_is_set_on_purpose_after_a_green_main_and_taken_back(target: 
     assert set(flat) == {"core.verify_ms", "core.encode_4MB_ms", "graphql.resolve_ms"}
     assert first in target.hologram("baseline", "show").stdout
 
-    second = _commit(target, 0, note="two")
+    second = commit(target, 0, note="two")
     refused = target.hologram("baseline", "roll-forward")
     assert refused.returncode == 2
     assert target.hologram("gate", "--profile", "main", "--baseline", first[:12]).returncode == 0
@@ -152,11 +124,11 @@ def test_a_baseline_is_set_on_purpose_after_a_green_main_and_taken_back(target: 
 
 
 def test_nightly_finds_what_crept_in_step_by_step(target: Bench) -> None:
-    first = _commit(target, 0, note="one")
+    first = commit(target, 0, note="one")
     assert target.hologram("gate", "--profile", "main").returncode == 0
     assert target.hologram("baseline", "roll-forward").returncode == 0
-    _commit(target, 1)
-    _commit(target, 1, note="no slower than its parent")
+    commit(target, 1)
+    commit(target, 1, note="no slower than its parent")
     done = target.hologram("gate", "--profile", "nightly")
     assert done.returncode == 1, done.stdout
     assert set(target.red()) == {("drift_encode", "no_regression")}

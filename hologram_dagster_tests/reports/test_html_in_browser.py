@@ -137,7 +137,7 @@ def test_a_regression_is_named_with_ratio_and_limit_on_the_first_screen(
     seen = page.locator(".verdict").inner_text()
     assert "encode" in seen
     assert "x1.482" in seen
-    for text in ("Candidate takes x1.482", "48.2 %", "limit 5 %"):
+    for text in ("Candidate takes x1.482", "48.2 %", "limit 5.0 %"):
         box = page.get_by_text(text).first.bounding_box()
         assert box is not None
         assert box["y"] + box["height"] <= height

@@ -103,8 +103,9 @@ def _count(launches: int) -> str:
 
 
 def _blame(check: CheckDecision) -> str:
+    name = _NAMES[check.check]
     return (
-        f"{_NAMES[check.check].capitalize()}: {amount(check.check, check.middle)}, over the limit of "
+        f"{name[0].upper()}{name[1:]}: {amount(check.check, check.middle)}, over the limit of "
         f"{amount(check.check, check.limit)} in {check.launches_over} of {_count(check.launches)}."
     )
 
