@@ -38,6 +38,9 @@ class Steps:
         step, event = str(line.get("step")), line.get("event")
         if event == "started":
             return
+        if event == "warned":
+            self._console.print(Text.assemble((".. ", "yellow"), f" {step:<24}{line.get('message')}"))
+            return
         seconds = float(str(line.get("seconds", 0)))
         self.seconds[step] = seconds
         mark, style = ("ok ", "green") if event == "finished" else ("RED", "bold red")

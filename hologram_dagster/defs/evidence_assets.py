@@ -7,6 +7,7 @@ What does not: what is observed (each domain's `assets.py`) and what must hold
 
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ from hologram_dagster.evidence.archive import Stored
 from hologram_dagster.gate.remembering import remember
 from hologram_dagster.gate.run import GateRun
 from hologram_dagster.observation import Finding, Observation, Status
+from hologram_dagster.perf.lock import measuring_lock
 from hologram_dagster.profiles import EVIDENCE, ProfileName
 from hologram_dagster.resources.gate import GateResource
 from hologram_dagster.resources.stack import StackResource
@@ -28,10 +30,15 @@ UNOBSERVED = "none"
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What an observing function gets: the gate run and the services under test."""
+    """What an observing function gets: the gate run, the services under test, and the run's log."""
 
     run: GateRun
     stack: StackResource
+    warn: Callable[[str], None]
+
+    def measuring(self) -> AbstractContextManager[None]:
+        """Hold the host's measuring lock; while it waits the run's log says for whom."""
+        return measuring_lock(on_wait=self.warn)
 
 
 Observe = Callable[[Scene], Observation]
@@ -76,7 +83,7 @@ def evidence_asset(
         run = gate.open(context)
         started_at = datetime.now(UTC)
         try:
-            observation = observe(Scene(run, stack))
+            observation = observe(Scene(run, stack, context.log.warning))
         except HologramError as error:
             observation = _unobserved(kind, started_at, "unobserved", str(error))
         except Exception as error:

@@ -2,11 +2,13 @@
 
 `hologram gate` starts it as a child (`python -m hologram_dagster.defs.launch`), so that a
 hung or killed run still leaves somebody to conclude it. Lines: `{"step", "event":
-"started" | "finished" | "failed", "seconds"}`. Dagster's own log goes to standard error.
+"started" | "finished" | "failed", "seconds"}`, and `{"step", "event": "warned", "message"}`.
+Dagster's own log goes to standard error.
 """
 
 import argparse
 import json
+import logging
 import sys
 import threading
 from collections.abc import Iterator
@@ -40,6 +42,8 @@ class _Progress:
         for record in page.records:
             entry = record.event_log_entry
             event = entry.dagster_event
+            if event is None and entry.level == logging.WARNING:
+                yield {"step": entry.step_key, "event": "warned", "message": entry.user_message}
             told = _EVENTS.get(event.event_type) if event is not None else None
             if told is None or entry.step_key is None:
                 continue

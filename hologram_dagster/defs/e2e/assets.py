@@ -13,7 +13,6 @@ from hologram_dagster.gate.conclusion import earlier_facts
 from hologram_dagster.gate.disruption import unless_refused
 from hologram_dagster.gate.services import event_log, open_services
 from hologram_dagster.observation import Observation
-from hologram_dagster.perf.lock import measuring_lock
 
 METHOD = "1"
 
@@ -46,7 +45,7 @@ def _observe_traffic(suite: Suite, scene: Scene) -> Observation:
     def observe() -> Observation:
         clients = partial(open_services, run, scene.stack.endpoints(run), suite=suite.name)
         logs = [event_log(run, suite.name), event_log(run, suite.name, suite.log_name)]
-        with measuring_lock():
+        with scene.measuring():
             return observe_traffic(suite, clients, run.plan.traffic[suite.kind], logs)
 
     return unless_refused(run.settings, suite.kind, LOAD_METHOD, observe)

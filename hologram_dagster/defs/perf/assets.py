@@ -18,7 +18,6 @@ from hologram_dagster.perf.core import measure_core
 from hologram_dagster.perf.gql import measure_gql
 from hologram_dagster.perf.load import METHOD as LOAD_METHOD
 from hologram_dagster.perf.load import observe_load
-from hologram_dagster.perf.lock import measuring_lock
 from hologram_dagster.perf.paired.compare import METHOD as PAIRED_METHOD
 from hologram_dagster.perf.paired.compare import Options
 from hologram_dagster.perf.paired.rule import Limits
@@ -32,7 +31,7 @@ _RULE = "p95 must not exceed the profile's budget; on a breach up to two more la
 
 def _observe_core(name: str, scene: Scene) -> Observation:
     plan = scene.run.plan
-    with measuring_lock():
+    with scene.measuring():
         measured = measure_core(
             OPERATIONS[name],
             command=WORKER,
@@ -44,18 +43,18 @@ def _observe_core(name: str, scene: Scene) -> Observation:
 
 
 def _observe_pair(observe: Callable[[GateRun, str], Observation], name: str, scene: Scene) -> Observation:
-    with measuring_lock():
+    with scene.measuring():
         return observe(scene.run, name)
 
 
 def _observe_self_test(scene: Scene) -> Observation:
-    with measuring_lock():
+    with scene.measuring():
         return self_test(Options(limits=Limits(scene.run.plan.threshold_pct)))
 
 
 def _observe_gql(scene: Scene) -> Observation:
     plan, settings, services = scene.run.plan, scene.run.settings, scene.stack.endpoints(scene.run)
-    with measuring_lock():
+    with scene.measuring():
         measured = measure_gql(
             OPERATIONS["gql"],
             url=services.graphql_url,
@@ -73,7 +72,7 @@ def _observe_load(scene: Scene) -> Observation:
 
     def observe() -> Observation:
         services = scene.stack.endpoints(scene.run)
-        with measuring_lock():
+        with scene.measuring():
             return observe_load(
                 services.graphql_url,
                 services.graphql_token,
@@ -88,7 +87,7 @@ def _observe_load(scene: Scene) -> Observation:
 
 def _observe_cold_warm(scene: Scene) -> Observation:
     services = scene.stack.endpoints(scene.run)
-    with measuring_lock(), fresh_registries(scene.run, services) as serve:
+    with scene.measuring(), fresh_registries(scene.run, services) as serve:
         done = observe_cold_warm(
             WORKER,
             serve=serve,
