@@ -201,6 +201,10 @@ class Settings(Timetable):
         "HOLOGRAM_EXPORT_DIR", None, "where what is pruned is exported to (default: in the state folder)"
     )
 
+    watts: PositiveFloat = _variable(
+        "HOLOGRAM_WATTS", 15.0, "power at which `hologram attestation` counts CPU time as energy, W"
+    )
+
     step_summary: Path | None = _variable(
         "GITHUB_STEP_SUMMARY", None, "file that GitHub shows as the job's summary"
     )

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from hologram_dagster.cli import baseline, gate, regate, setup, stack, toggles, verdict, waive
+from hologram_dagster.cli import baseline, exports, gate, regate, setup, stack, toggles, verdict, waive
 from hologram_dagster.errors import HologramError
 from hologram_dagster.secrets.redactor import redact
 
@@ -26,6 +26,7 @@ toggles.register(app)
 setup.register(app)
 app.add_typer(stack.app, name="stack")
 app.add_typer(baseline.app, name="baseline")
+exports.register(app)
 
 
 def main() -> None:
