@@ -23,6 +23,7 @@ import typer
 from hologram_dagster.cli.home import prepare_home
 from hologram_dagster.cli.output import Steps, show_verdict
 from hologram_dagster.evidence.document import Verdict, Word
+from hologram_dagster.gate.announcing import undelivered
 from hologram_dagster.gate.conclusion import own_verdict
 from hologram_dagster.gate.origin import settings_at
 from hologram_dagster.gate.publishing import compared_lines, finish_run
@@ -148,6 +149,8 @@ def run_gate(settings: Settings, profile: Profile, tags: Mapping[str, str]) -> N
     verdict = _conclude(run, launched)
     seconds = time.monotonic() - started
     show_verdict(verdict, settings.reports_dir, steps, seconds=seconds, compared=compared_lines(run, verdict))
+    for note in undelivered(run):
+        typer.echo(note, err=True)
     raise typer.Exit(verdict.exit_code)
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from hologram_dagster.errors import HologramError
 from hologram_dagster.evidence.archive import Evidence
 from hologram_dagster.evidence.verdict import Verdict, read_verdict
+from hologram_dagster.gate.announcing import announce
 from hologram_dagster.gate.conclusion import conclude_run, has_concluded, verdict_path
 from hologram_dagster.gate.origin import settings_at
 from hologram_dagster.gate.publishing import finish_run
@@ -35,7 +36,9 @@ def finish_broken_run(
         return None
     if _is_newest(run):
         return finish_run(run, reason)
-    return conclude_run(run, interrupted=reason, announce=False).verdict
+    verdict = conclude_run(run, interrupted=reason, announce=False).verdict
+    announce(run, verdict)
+    return verdict
 
 
 def _open_again(settings: Settings, run_id: str, tags: Mapping[str, str], created_at: datetime) -> GateRun:

@@ -13,6 +13,7 @@ from typing import Any
 from hologram_dagster.e2e.events import read_events
 from hologram_dagster.evidence.verdict import Verdict
 from hologram_dagster.files import write_whole
+from hologram_dagster.gate.announcing import announce
 from hologram_dagster.gate.conclusion import conclude_run, vouched_verdict
 from hologram_dagster.gate.remembering import ratios_of
 from hologram_dagster.gate.run import GateRun
@@ -80,11 +81,12 @@ def publish_summary(run: GateRun) -> dict[str, Path]:
 
 
 def finish_run(run: GateRun, interrupted: str) -> Verdict:
-    """Conclude a run that did not come to its own end, and publish everything."""
+    """Conclude a run that did not come to its own end, publish everything, and tell of it."""
     verdict = conclude_run(run, interrupted=interrupted).verdict
     publish_report(run)
     publish_badge(run)
     publish_summary(run)
+    announce(run, verdict)
     return verdict
 
 

@@ -73,10 +73,9 @@ def _escalations(verdict: Verdict, before: Sequence[Word]) -> Iterator[str]:
     for reason in _comparisons(verdict):
         if reason.red and reason.value is not None and reason.value > ESCALATION_PCT:
             yield f"{reason.kind}: slower by {reason.value:.0f} %, more than {ESCALATION_PCT:g} %"
-    words = [verdict.verdict, *before]
-    reds = next((number for number, word in enumerate(words) if word is Word.PASS), len(words))
-    if reds >= ESCALATION_REDS:
-        yield f"{reds} gates of {verdict.profile} in a row that did not pass"
+    last = [verdict.verdict, *before][:ESCALATION_REDS]
+    if len(last) == ESCALATION_REDS and Word.PASS not in last:
+        yield f"none of the last {ESCALATION_REDS} gates of {verdict.profile} passed"
     failed = [r for r in verdict.reasons if r.red and r.kind.startswith("e2e_")]
     if verdict.environment == "production" and failed:
         yield f"end to end failed on production: {failed[0].kind} {failed[0].check}"
@@ -97,7 +96,7 @@ def _performance(verdict: Verdict) -> tuple[str, ...]:
     """Figures beside their limits, the nearest to its limit first."""
     judged = [
         reason
-        for reason in (*verdict.reasons,)
+        for reason in verdict.reasons
         if reason.value is not None
         and reason.limit
         and (reason.check == "p95_within_budget" or reason in _comparisons(verdict))

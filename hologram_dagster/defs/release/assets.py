@@ -1,4 +1,4 @@
-"""`verdict` and what renders it: `report`, `badge`, `job_summary`.
+"""`verdict`, what renders it (`report`, `badge`, `job_summary`), and last `notification`.
 
 They depend on the evidence assets, not on their checks, so that a red run is reported, too.
 """
@@ -10,7 +10,8 @@ import dagster as dg
 
 from hologram_dagster.defs.evidence_assets import OWNERS, gate_tags
 from hologram_dagster.defs.gate_checks import as_dagster, raise_if_red
-from hologram_dagster.gate.conclusion import conclude_run, verdict_check
+from hologram_dagster.gate.announcing import announce
+from hologram_dagster.gate.conclusion import conclude_run, own_verdict, verdict_check
 from hologram_dagster.gate.publishing import publish_badge, publish_report, publish_summary
 from hologram_dagster.gate.run import GateRun
 from hologram_dagster.profiles import EVIDENCE, ProfileName
@@ -109,4 +110,30 @@ job_summary = _published(
     publish_summary,
 )
 
-assets = [verdict, report, badge, job_summary]
+
+@dg.asset(
+    group_name=GROUP,
+    deps=["report", "badge", "job_summary"],
+    tags=_ALL,
+    owners=OWNERS,
+    kinds={"slack", "microsoftteams"},
+    code_version=METHOD,
+    description=(
+        "Tells of the verdict, once a run, when everything else is there: Slack, Teams, Apprise, and the "
+        "commit status on GitHub or GitLab. What could not be delivered changes no verdict."
+    ),
+)
+def notification(context: dg.AssetExecutionContext, gate: GateResource) -> dg.MaterializeResult[None]:
+    """Announce what this run concluded to whom the settings name."""
+    run = gate.open(context)
+    with refusing():
+        concluded = own_verdict(run)
+    deliveries = announce(run, concluded) if concluded else ()
+    for delivery in deliveries:
+        if not delivery.delivered:
+            context.log.warning(f"{delivery.channel}: {delivery.detail}")
+    told = {delivery.channel: delivery.detail for delivery in deliveries}
+    return dg.MaterializeResult(metadata=told or {"told": "nobody: no verdict of this run, or no settings"})
+
+
+assets = [verdict, report, badge, job_summary, notification]
