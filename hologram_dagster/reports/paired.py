@@ -112,9 +112,10 @@ def _badness(paired: Paired) -> tuple[bool, float]:
 def _paired(record: Mapping[str, Any], prefix: str) -> Paired:
     values, facts = mapping_of(record.get("values")), mapping_of(record.get("facts"))
     kind, status = text_of(record.get("kind"), longest=100), text_of(record.get("status"), longest=40)
-    message = next(
-        (text_of(f.get("message")) for f in mappings_of(record.get("findings")) if f.get("message")), ""
-    )
+    finding = next(iter(mappings_of(record.get("findings"))), {})
+    if status == PASSED:
+        # Held against a stored number it has passed, and its finding says that this decides nothing.
+        status = text_of(finding.get("status"), longest=40) or status
     told = (
         ("over the limit:", facts.get("failed_by")),
         ("warning:", facts.get("warnings")),
@@ -135,7 +136,7 @@ def _paired(record: Mapping[str, Any], prefix: str) -> Paired:
         weak=facts.get("weak") == "yes",
         baseline=text_of(facts.get("baseline_commit"), longest=100),
         seed=text_of(facts.get("seed"), longest=60),
-        remark="; ".join(notes) or ("" if status == PASSED else message),
+        remark="; ".join(notes) or ("" if status == PASSED else text_of(finding.get("message"))),
     )
 
 

@@ -84,6 +84,15 @@ def test_a_comparison_by_another_threshold_or_without_a_ratio_is_red(
     assert why in red(seen)["no_regression"].message
 
 
+def test_a_figure_within_its_limit_is_not_given_as_the_cause_of_a_failure() -> None:
+    failed = with_finding(observation("regression_gql"), "no_regression", Status.FAILED, "slow calls")
+    slower, tail = (replace(failed, values={"ratio": ratio, "threshold_pct": 10.0}) for ratio in (1.2, 1.01))
+    by_wall, by_tail = (red(seen)["no_regression"] for seen in (slower, tail))
+    assert by_wall.value == pytest.approx(20)
+    assert (by_wall.limit, by_wall.unit) == (5, "%")
+    assert (by_tail.value, by_tail.limit, by_tail.message) == (None, None, "slow calls")
+
+
 @pytest.mark.parametrize("profile", [ProfileName.DEV, ProfileName.PR])
 @pytest.mark.parametrize("status", [Status.FAILED, Status.ERROR, Status.NOT_APPLICABLE, None])
 def test_a_best_effort_step_is_shown_and_never_red(profile: ProfileName, status: Status | None) -> None:

@@ -151,6 +151,17 @@ def test_every_comparison_is_a_row_with_all_that_it_recorded() -> None:
         assert row in text
 
 
+def test_what_was_held_against_a_stored_number_is_not_shown_as_passed() -> None:
+    stored = {
+        "kind": "regression_encode",
+        "status": "passed",
+        "values": {"stored_change_pct": 10.0},
+        "findings": [{"name": "no_regression", "status": "inconclusive", "message": "a stored number"}],
+    }
+    text = Page(full(samples.verdict(), records=[*samples.RECORDS, stored])).text
+    assert "inconclusive regression_encode a stored number" in text
+
+
 def test_a_regression_stands_first_with_its_figure_and_limit() -> None:
     document = samples.verdict("fail", reasons=[samples.REGRESSED, *samples.PERF])
     head = full(document).partition('<section class="cards')[0]
