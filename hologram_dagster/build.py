@@ -13,10 +13,12 @@ from hologram_dagster.defs.jobs import gate_jobs
 from hologram_dagster.defs.perf import assets as perf
 from hologram_dagster.defs.perf import checks as perf_checks
 from hologram_dagster.defs.release import assets as release
+from hologram_dagster.defs.retention import prune_job, prune_schedule
 from hologram_dagster.defs.source import assets as source
 from hologram_dagster.profiles import EVIDENCE
 from hologram_dagster.resources.gate import GateResource
 from hologram_dagster.resources.stack import StackResource
+from hologram_dagster.settings import load_timetable
 
 
 def build_defs(
@@ -36,7 +38,8 @@ def build_defs(
     return dg.Definitions(
         assets=[source.revision, *perf.assets, *e2e.assets, *release.assets],
         asset_checks=[*(gate_checks(kind) for kind in EVIDENCE), release.verdict_gate, *perf_checks.checks],
-        jobs=gate_jobs(),
+        jobs=[*gate_jobs(), prune_job],
+        schedules=[prune_schedule(load_timetable())],
         resources={"gate": GateResource(), "stack": StackResource(), **(resource_overrides or {})},
         executor=executor or dg.in_process_executor,
     )

@@ -6,9 +6,10 @@ What does not: formats (each is with its domain).
 
 import os
 import tempfile
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from hologram_dagster.errors import HologramError
 
@@ -80,6 +81,38 @@ def create_whole(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:
         raise _explain(path, error) from error
 
 
+@contextmanager
+def creating_whole(path: Path, *, mode: int = 0o644) -> Iterator[IO[bytes]]:
+    """A stream for the content of a new file, which is there, whole, once the context ends well.
+
+    For what does not fit into memory; else as `create_whole`.
+
+    Raises:
+        FileExistsError: there is one already.
+        HologramError: the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _explain(path, error) from error
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                yield stream
+                stream.flush()
+                os.fchmod(stream.fileno(), mode)
+                os.fsync(stream.fileno())
+            os.link(name, path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise _explain(path, error) from error
+
+
 def append_lines(path: Path, lines: Iterable[str]) -> None:
     """Append whole lines to `path` in one write, and sync it.
 
@@ -108,3 +141,15 @@ def append_lines(path: Path, lines: Iterable[str]) -> None:
                 raise
     except OSError as error:
         raise _explain(path, error) from error
+
+
+def size_of(path: Path) -> int:
+    """Bytes of the file `path`, or of the files below it; files that vanish meanwhile do not count."""
+    total = 0
+    for parent, _, names in os.walk(path):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(parent, name)).st_size  # noqa: PTH118 (a Path for each is slow)
+            except OSError:
+                continue
+    return total or (path.stat().st_size if path.is_file() else 0)

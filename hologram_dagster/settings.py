@@ -72,6 +72,7 @@ class Timetable(BaseSettings):
         "HOLOGRAM_WATCH_INTERVAL_S", 30, "seconds between two looks at the watched branches"
     )
     nightly_cron: str = _variable("HOLOGRAM_NIGHTLY_CRON", "0 2 * * *", "when the nightly gate runs, UTC")
+    prune_cron: str = _variable("HOLOGRAM_PRUNE_CRON", "0 4 * * 0", "when what has expired is pruned, UTC")
     weekly_cron: str = _variable(
         "HOLOGRAM_WEEKLY_CRON", "0 6 * * 1", "when a roll-forward of the baseline is proposed, UTC"
     )

@@ -32,7 +32,7 @@ LAYERS = (
     ("evidence",),
     ("history",),
     ("reports",),
-    ("notify",),
+    ("notify", "retention"),
     ("gate",),
     ("resources",),
     ("defs",),

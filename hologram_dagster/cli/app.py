@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from hologram_dagster.cli import baseline, exports, gate, regate, setup, stack, toggles, verdict, waive
+from hologram_dagster.cli import baseline, exports, gate, prune, regate, setup, stack, toggles, verdict, waive
 from hologram_dagster.errors import HologramError
 from hologram_dagster.secrets.redactor import redact
 
@@ -23,6 +23,7 @@ regate.register(app)
 verdict.register(app)
 waive.register(app)
 toggles.register(app)
+prune.register(app)
 setup.register(app)
 app.add_typer(stack.app, name="stack")
 app.add_typer(baseline.app, name="baseline")

@@ -72,6 +72,11 @@ class EventLog:
             ) from error
 
 
+def rotated_logs(path: Path) -> list[Path]:
+    """The logs that were rotated away from `path`, oldest first."""
+    return [_rotated_path(path, number) for number in _rotated(path)]
+
+
 def _rotated_path(path: Path, number: int) -> Path:
     return path.with_name(f"{path.stem}.{number}{path.suffix}")
 

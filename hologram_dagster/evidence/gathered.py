@@ -27,6 +27,10 @@ class FaultCode(StrEnum):
     OTHER_MACHINE = "other_machine"
     LEDGER = "ledger"
     UNAVAILABLE = "unavailable"
+    PRUNED = "pruned"
+
+
+_STATUS = {FaultCode.UNAVAILABLE: Status.ERROR, FaultCode.PRUNED: Status.INCONCLUSIVE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,8 @@ class Fault:
 
     @property
     def status(self) -> Status:
-        """`error` where the store did not answer; everything else is `failed`."""
-        return Status.ERROR if self.code is FaultCode.UNAVAILABLE else Status.FAILED
+        """`error` where the store did not answer, `inconclusive` for what was pruned; else `failed`."""
+        return _STATUS.get(self.code, Status.FAILED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ that the ledger does not list is never looked at.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from hologram_dagster.errors import FormatError, ServiceError, TamperedError
 from hologram_dagster.evidence.gathered import Fault, FaultCode, Gathered, Stored
+from hologram_dagster.evidence.pruned import Pruned, pruned_by
 from hologram_dagster.evidence.record import Record, RunIdentity, from_iso, iso, parse
 from hologram_dagster.evidence.store import EvidenceStore
 from hologram_dagster.evidence.tail import read_back
@@ -31,7 +32,10 @@ _SAME = ("profile", "environment", "commit", "tree", "machine")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A record as the ledger lists it: `public_key` (hex) signed the entry, `head` is the entry's."""
+    """A record as the ledger lists it: `public_key` (hex) signed the entry, `head` is the entry's.
+
+    `pruned` is what a later entry says of its removal.
+    """
 
     kind: str
     path: str
@@ -41,6 +45,7 @@ class Listing:
     finished_at: datetime
     public_key: str
     head: str
+    pruned: Pruned | None = None
 
 
 def listing_data(record: Record, path: str, sha256: str) -> dict[str, Any]:
@@ -60,9 +65,13 @@ def listing_data(record: Record, path: str, sha256: str) -> dict[str, Any]:
 
 def listings(entries: Sequence[Entry]) -> Iterator[Listing]:
     """The records that `entries` list, newest first."""
+    pruned: dict[str, Pruned] = {}
     for entry in reversed(entries):
         if entry.data.get("entry") == EVIDENCE_ENTRY and (listing := _listing(entry)):
-            yield listing
+            yield replace(listing, pruned=pruned.get(listing.sha256))
+        else:
+            for sha256, said in pruned_by(entry).items():
+                pruned.setdefault(sha256, said)
 
 
 def _listing(entry: Entry) -> Listing | None:
@@ -179,6 +188,8 @@ def verify(store: EvidenceStore, trust: Trust, run: RunIdentity, listing: Listin
     try:
         data = store.get(listing.path)
     except FileNotFoundError:
+        if listing.pruned and not trust.fault(listing.pruned.public_key, str(run.profile)):
+            return fault(FaultCode.PRUNED, str(listing.pruned))
         return fault(FaultCode.REMOVED, "the ledger lists this record, but it is gone")
     except ServiceError as error:
         return Fault(listing.kind, FaultCode.UNAVAILABLE, str(error))

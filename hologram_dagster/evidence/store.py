@@ -8,7 +8,7 @@ ledger is the index: it names each record's path, so nothing here is ever listed
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -59,6 +59,26 @@ class EvidenceStore:
                     return stream.read(MAX_BYTES + 1)
             where = self._root / path
             return bytes(where.fs.cat_file(where.path, start=0, end=MAX_BYTES + 1))
+
+    def remove(self, path: str) -> None:
+        """Remove the object at `path`, and local folders that are empty then; none is fine.
+
+        Raises:
+            ServiceError: the store refuses.
+        """
+        try:
+            with self._explained(path):
+                if self._local:
+                    (self._local / path).unlink()
+                else:
+                    where = self._root / path
+                    where.fs.rm_file(where.path)
+        except FileNotFoundError:
+            return
+        if self._local:
+            for folder in (self._local / path).relative_to(self._local).parents[:-1]:
+                with suppress(OSError):
+                    (self._local / folder).rmdir()
 
     def uri(self, path: str) -> str:
         """The full URI of `path`."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hologram_dagster.errors import HologramError
-from hologram_dagster.files import write_whole
+from hologram_dagster.files import size_of, write_whole
 from hologram_dagster.processes import scrubbed_environment, start_child, stop_child
 from hologram_dagster.target.git import TIMEOUT_S, GitRefusal, git
 from hologram_dagster.target.revision import top_of
@@ -109,7 +109,6 @@ class Checkouts:
             HologramError: the mirror has no such commit.
         """
         tree = self._worktree(commit, _JUDGED, untracked="all")
-        os.utime(tree)
         self._shrink(keep={tree})
         return tree
 
@@ -134,8 +133,6 @@ class Checkouts:
             self.fetch(repository)
         tree = self._worktree(commit, _TREES, untracked="no")
         environment = self._environment(tree, dependencies, setup)
-        for used in (tree, environment):
-            os.utime(used)
         self._shrink(keep={tree, environment})
         return Checkout(commit, tree, environment)
 
@@ -172,6 +169,8 @@ class Checkouts:
                 shutil.rmtree(tree, ignore_errors=True)
                 git(self.mirror, "worktree", "prune")
                 git(self.mirror, "worktree", "add", "--quiet", "--detach", "--force", str(tree), commit)
+            # Under the lock, so that `remove_unused` cannot come between.
+            os.utime(tree)
         return tree
 
     def _is_changed(self, tree: Path, commit: str, untracked: str) -> bool:
@@ -197,6 +196,7 @@ class Checkouts:
                 for command in setup:
                     self._set_up(tree, environment, command)
                 write_whole(environment / _READY, "")
+            os.utime(environment)
         return environment
 
     def _set_up(self, tree: Path, environment: Path, command: Sequence[str]) -> None:
@@ -225,8 +225,8 @@ class Checkouts:
 
     def _shrink(self, keep: set[Path]) -> None:
         """Remove what was used least recently until the cache is within its cap."""
-        kept = [path for kind in (_TREES, _JUDGED, _ENVIRONMENTS) for path in (self.root / kind).glob("*")]
-        sizes = {path: _size(path) for path in kept}
+        kept = self._kept()
+        sizes = {path: size_of(path) for path in kept}
         total = sum(sizes.values())
         for path in sorted(kept, key=lambda each: each.stat().st_mtime):
             if total <= self.cap_bytes:
@@ -235,6 +235,20 @@ class Checkouts:
                 shutil.rmtree(path, ignore_errors=True)
                 total -= sizes[path]
 
+    def unused(self, since: float) -> list[Path]:
+        """The worktrees and environments that nobody asked for since `since` (seconds since 1970)."""
+        return sorted(path for path in self._kept() if path.stat().st_mtime < since)
+
+    def remove_unused(self, path: Path, since: float) -> None:
+        """Remove one of `unused`, unless somebody has asked for it meanwhile."""
+        kind = "environment" if path.parent.name == _ENVIRONMENTS else "tree"
+        with self._locked(f"{kind}-{path.name}"):
+            if path.exists() and path.stat().st_mtime < since:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _kept(self) -> list[Path]:
+        return [path for kind in (_TREES, _JUDGED, _ENVIRONMENTS) for path in (self.root / kind).glob("*")]
+
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
         locks = self.root / "locks"
@@ -242,15 +256,3 @@ class Checkouts:
         with (locks / name).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-
-def _size(folder: Path) -> int:
-    """Bytes of the files below `folder`; files that vanish meanwhile do not count."""
-    total = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(parent, name)).st_size  # noqa: PTH118 (a Path for each is slow)
-            except OSError:
-                continue
-    return total
