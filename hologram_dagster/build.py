@@ -7,13 +7,17 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from hologram_dagster.defs import external
 from hologram_dagster.defs.e2e import assets as e2e
 from hologram_dagster.defs.gate_checks import gate_checks
 from hologram_dagster.defs.jobs import gate_jobs
 from hologram_dagster.defs.perf import assets as perf
 from hologram_dagster.defs.perf import checks as perf_checks
 from hologram_dagster.defs.release import assets as release
+from hologram_dagster.defs.release.baseline import baseline, baseline_roll_forward
 from hologram_dagster.defs.retention import prune_job, prune_schedule
+from hologram_dagster.defs.schedules import propose_baseline, schedules
+from hologram_dagster.defs.sensors import seen_lately, sensors
 from hologram_dagster.defs.source import assets as source
 from hologram_dagster.profiles import EVIDENCE
 from hologram_dagster.resources.gate import GateResource
@@ -34,12 +38,20 @@ def build_defs(
 
     Raises:
         ValueError: a profile selects nothing.
+        SettingsError: what runs by itself is malformed in the environment.
     """
+    timetable, jobs = load_timetable(), gate_jobs()
     return dg.Definitions(
-        assets=[source.revision, *perf.assets, *e2e.assets, *release.assets],
-        asset_checks=[*(gate_checks(kind) for kind in EVIDENCE), release.verdict_gate, *perf_checks.checks],
-        jobs=[*gate_jobs(), prune_job],
-        schedules=[prune_schedule(load_timetable())],
+        assets=[source.revision, *perf.assets, *e2e.assets, *release.assets, baseline, *external.specs],
+        asset_checks=[
+            *(gate_checks(kind) for kind in EVIDENCE),
+            release.verdict_gate,
+            *perf_checks.checks,
+            seen_lately,
+        ],
+        jobs=[*jobs, baseline_roll_forward, prune_job],
+        sensors=[*sensors(jobs, timetable), propose_baseline],
+        schedules=[*schedules(timetable), prune_schedule(timetable)],
         resources={"gate": GateResource(), "stack": StackResource(), **(resource_overrides or {})},
         executor=executor or dg.in_process_executor,
     )

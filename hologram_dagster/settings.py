@@ -31,6 +31,14 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
+class WeeklyBaseline(StrEnum):
+    """What the weekly run does with a green revision."""
+
+    PROPOSE = "propose"
+    ROLL_FORWARD = "roll-forward"
+    OFF = "off"
+
+
 _ENVIRONMENT_ALIASES = {"dev": "local", "stage": "staging", "prod": "production"}
 
 
@@ -93,6 +101,9 @@ class Settings(Timetable):
     dagster_home: Path | None = _variable("DAGSTER_HOME", None, "Dagster home (default: in the state folder)")
     dagster_pg_url: SecretStr | None = _variable(
         "DAGSTER_PG_URL", None, "PostgreSQL for Dagster's runs and events (default: SQLite in the home)"
+    )
+    weekly_baseline: WeeklyBaseline = _variable(
+        "HOLOGRAM_WEEKLY_BASELINE", WeeklyBaseline.PROPOSE, "propose, roll-forward (without asking) or off"
     )
     watch_profile: str = _variable("HOLOGRAM_WATCH_PROFILE", "main", "profile of watched commits")
     watch_stale_min: PositiveFloat = _variable(

@@ -14,6 +14,7 @@ from typing import Any
 
 import dagster as dg
 
+from hologram_dagster.defs.external import SERVICES, observed_services
 from hologram_dagster.errors import HologramError
 from hologram_dagster.evidence.archive import Stored
 from hologram_dagster.gate.remembering import remember
@@ -70,7 +71,7 @@ def evidence_asset(
     @dg.asset(
         name=kind,
         group_name=group,
-        deps=["revision", *deps],
+        deps=["revision", *deps, *(SERVICES[used] for used in sorted(kinds & SERVICES.keys()))],
         tags=gate_tags(EVIDENCE[kind]),
         owners=OWNERS,
         kinds=kinds,
@@ -90,6 +91,9 @@ def evidence_asset(
             # Evidence of a bug, whatever it is.
             context.log.error(f"bug while observing {kind}", exc_info=True)
             observation = _unobserved(kind, started_at, "bug", _told(kind, error))
+        if used := stack.newly_used():
+            for event in observed_services(used):
+                context.log_event(event)
         stored = run.evidence.add(observation, run.identity)
         remember(run, stored.record, context.log.warning)
         return dg.MaterializeResult(

@@ -74,10 +74,10 @@ def earlier_facts(run: GateRun, kind: str) -> Mapping[str, str]:
     return record.facts if record is not None and record.run_id == run.identity.run_id else {}
 
 
-def conclude_run(run: GateRun, *, interrupted: str | None = None, announce: bool = True) -> Concluded:
+def conclude_run(run: GateRun, *, interrupted: str | None = None, show: bool = True) -> Concluded:
     """Judge all evidence of the run, keep the verdict as evidence, and write `verdict.json`.
 
-    With `announce` False `verdict.json` stays as it is: a newer run's.
+    With `show` False `verdict.json` stays as it is: a newer run's.
     """
     now = datetime.now(UTC)
     gathered = run.evidence.gather(run.identity, run.recorded.required, now=now)
@@ -85,7 +85,7 @@ def conclude_run(run: GateRun, *, interrupted: str | None = None, announce: bool
     verdict = with_waivers(run.evidence, verdict, now=now)
     verdict = with_earlier(run.evidence.ledger.path, verdict)
     stored, verdict = run.evidence.add_verdict(verdict, run.recorded)
-    if announce:
+    if show:
         write_verdict(verdict_path(run.settings), verdict)
     return Concluded(verdict, stored)
 

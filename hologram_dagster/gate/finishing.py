@@ -36,7 +36,7 @@ def finish_broken_run(
         return None
     if _is_newest(run):
         return finish_run(run, reason)
-    verdict = conclude_run(run, interrupted=reason, announce=False).verdict
+    verdict = conclude_run(run, interrupted=reason, show=False).verdict
     announce(run, verdict)
     return verdict
 

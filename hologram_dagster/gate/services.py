@@ -5,7 +5,7 @@ them. What does not: what is observed through them (`e2e`, `perf`).
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,16 @@ from hologram_dagster.errors import HologramError
 from hologram_dagster.gate.run import GateRun
 from hologram_dagster.ipfs.client import IpfsClient
 from hologram_dagster.perf.cold_warm import Serve
+from hologram_dagster.protocol.canonical import sha256_hex, stable
 from hologram_dagster.registry.client import RegistryClient
 from hologram_dagster.registry.process import RegistryProcess
 from hologram_dagster.settings import Settings
 from hologram_dagster.stack.stack import Stack
 from hologram_dagster.stack.status import status
+from hologram_dagster.watch.sources import without_credentials
+
+NODE, REGISTRY = "ipfs_node", "registry"
+_SCHEMA = "{ __schema { types { name fields { name } } } }"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +120,35 @@ def open_services(run: GateRun, endpoints: Endpoints, *, suite: str) -> Iterator
         RegistryClient(endpoints.graphql_url, token=endpoints.graphql_token) as registry,
     ):
         yield Services(ipfs=ipfs, registry=registry, events=events)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSeen:
+    """A service under test: its address without credentials, and the version it states, if it does."""
+
+    name: str
+    url: str
+    version: str | None
+
+
+def services_seen(endpoints: Endpoints) -> Iterator[ServiceSeen]:
+    """What answers at `endpoints`. A service that does not is seen without a version.
+
+    GraphQL has no version: the registry's is a digest of the names in its schema.
+    """
+    with IpfsClient(endpoints.ipfs_api) as ipfs:
+        yield _service_seen(NODE, endpoints.ipfs_api, ipfs.version)
+    with RegistryClient(endpoints.graphql_url, token=endpoints.graphql_token) as registry:
+
+        def schema() -> str:
+            return f"schema {sha256_hex(stable(registry.execute(_SCHEMA)))[:16]}"
+
+        yield _service_seen(REGISTRY, endpoints.graphql_url, schema)
+
+
+def _service_seen(name: str, url: str, version: Callable[[], str]) -> ServiceSeen:
+    try:
+        stated: str | None = version()
+    except HologramError:
+        stated = None
+    return ServiceSeen(name, without_credentials(url), stated)

@@ -8,5 +8,7 @@ ENVIRONMENT_TAG = "hologram/environment"
 TRIGGER_TAG = "hologram/trigger"
 # Where the commit comes from, if the run judges it from a worktree of its own (`origin`).
 ORIGIN_TAG = "hologram/origin"
+# Why the baseline is rolled forward by this run.
+ROLL_FORWARD_TAG = "hologram/roll-forward"
 # What the sensor had to tell when it asked for the run.
 NOTE_TAG = "hologram/note"

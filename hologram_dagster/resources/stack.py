@@ -19,6 +19,7 @@ class StackResource(dg.ConfigurableResource["StackResource"]):
 
     _cleanup: ExitStack = PrivateAttr(default_factory=ExitStack)
     _endpoints: Endpoints | None = PrivateAttr(default=None)
+    _told: bool = PrivateAttr(default=False)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["StackResource"]:
@@ -26,6 +27,7 @@ class StackResource(dg.ConfigurableResource["StackResource"]):
         with ExitStack() as cleanup:
             self._cleanup = cleanup
             self._endpoints = None
+            self._told = False
             yield self
 
     def endpoints(self, run: GateRun) -> Endpoints:
@@ -38,4 +40,11 @@ class StackResource(dg.ConfigurableResource["StackResource"]):
             self._endpoints = own_endpoints(run.settings) or self._cleanup.enter_context(
                 start_embedded_stack(run)
             )
+        return self._endpoints
+
+    def newly_used(self) -> Endpoints | None:
+        """The endpoints, once a run: at the first call after they were asked for."""
+        if self._endpoints is None or self._told:
+            return None
+        self._told = True
         return self._endpoints

@@ -3,14 +3,16 @@
 import dagster as dg
 
 from hologram_dagster.defs.evidence_assets import OWNERS, gate_tags
+from hologram_dagster.defs.external import TARGET_REPOSITORY, repository_seen
 from hologram_dagster.gate.conclusion import begin
-from hologram_dagster.gate.tags import COMMIT_TAG, ENVIRONMENT_TAG, PROFILE_TAG
+from hologram_dagster.gate.tags import COMMIT_TAG, ENVIRONMENT_TAG, ORIGIN_TAG, PROFILE_TAG
 from hologram_dagster.profiles import ProfileName
 from hologram_dagster.resources.gate import GateResource, refusing
 
 
 @dg.asset(
     group_name="source",
+    deps=[TARGET_REPOSITORY],
     tags=gate_tags(frozenset(ProfileName)),
     owners=OWNERS,
     kinds={"git"},
@@ -35,6 +37,8 @@ def revision(context: dg.AssetExecutionContext, gate: GateResource) -> dg.Materi
             ENVIRONMENT_TAG: str(run.settings.environment),
         },
     )
+    origin = context.run.tags.get(ORIGIN_TAG) or str(run.settings.repository.resolve())
+    context.log_event(repository_seen(origin, seen.commit))
     return dg.MaterializeResult(
         data_version=dg.DataVersion(seen.tree),
         metadata={
