@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import typer
 
-from hologram_dagster.gate.baselines import baselines_of, candidate_of, open_main
+from hologram_dagster.gate.baselines import baselines_of, open_main
+from hologram_dagster.gate.baselines import roll_forward as set_baseline
 from hologram_dagster.gate.run import open_gate_run
 from hologram_dagster.history.baseline import Baseline
 from hologram_dagster.history.drift import drift
@@ -79,8 +80,7 @@ def roll_forward(reason: str = typer.Option(DEFAULT_REASON, help="Why the baseli
 
     Example: hologram baseline roll-forward --reason faster_encode
     """
-    run = open_main(load_settings())
-    rolled = baselines_of(run).roll_forward(candidate_of(run), reason=reason, by=getpass.getuser())
+    rolled = set_baseline(open_main(load_settings()), reason=reason)
     _tell(rolled.notes)
     _show(rolled.baseline)
 

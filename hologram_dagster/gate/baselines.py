@@ -4,6 +4,7 @@ What belongs here: collecting the evidence of a main gate for `history`'s rules.
 not: the rules and the files (`history`).
 """
 
+import getpass
 from datetime import UTC, datetime
 
 from hologram_dagster.errors import HologramError
@@ -13,7 +14,7 @@ from hologram_dagster.gate.run import GateRun, open_gate_run
 from hologram_dagster.history.baseline import Place
 from hologram_dagster.history.eligibility import Candidate, PairedResult
 from hologram_dagster.history.index import BASELINE_FACT
-from hologram_dagster.history.rolling import Baselines
+from hologram_dagster.history.rolling import Baselines, Rolled
 from hologram_dagster.observation import Status
 from hologram_dagster.profiles import OPERATIONS, REGRESSIONS, ProfileName
 from hologram_dagster.settings import Settings
@@ -41,6 +42,15 @@ def open_main(settings: Settings) -> GateRun:
         HologramError: the tree is dirty, shallow, or no repository.
     """
     return open_gate_run(settings, run_id="baseline", profile_tag=str(ProfileName.MAIN))
+
+
+def roll_forward(run: GateRun, *, reason: str) -> Rolled:
+    """Set the revision of `run`, green under main, as the baseline of its place.
+
+    Raises:
+        HologramError: it may not become the baseline; the one in force stays as it is.
+    """
+    return baselines_of(run).roll_forward(candidate_of(run), reason=reason, by=getpass.getuser())
 
 
 def candidate_of(run: GateRun) -> Candidate:

@@ -14,15 +14,13 @@ from hologram_dagster.gate.baselines import baselines_of
 from hologram_dagster.gate.pairs import observe_drift, observe_regression
 from hologram_dagster.gate.run import GateRun, open_gate_run
 from hologram_dagster.history.baseline import Place
-from hologram_dagster.history.eligibility import Candidate
-from hologram_dagster.history.rolling import Baselines
 from hologram_dagster.machine import Machine, this_machine
 from hologram_dagster.observation import Finding, Observation, Status
 from hologram_dagster.profiles import PROFILES, Plan, ProfileName
 from hologram_dagster.settings import load_settings
 from hologram_dagster_tests.evidence.helpers import NOW, OTHER_MACHINE, identity, observation, plan_of, signer
 from hologram_dagster_tests.gate.bench import Bench, MakeBench, git
-from hologram_dagster_tests.history.helpers import METRICS, commit, measurements, verdict_of
+from hologram_dagster_tests.history.helpers import METRICS, commit, put_in_force
 
 pytestmark = [pytest.mark.phase6_perf, pytest.mark.performance]
 
@@ -73,14 +71,8 @@ def _open(bench: Bench, p95_ms: Mapping[str, float] | None = None) -> GateRun:
 
 def _store(run: GateRun, machine: Machine | None = None) -> None:
     """Put the baseline of commit 1 in force here, or for another machine."""
-    machine = machine or this_machine()
-    measured = measurements(1, machine=machine)
-    stored = Candidate(verdict_of(measured, 1, machine=machine), measured, (), (), "refs/heads/main")
-    place = Place("local", machine.fingerprint)
     settings = run.settings
-    Baselines(
-        state_dir=settings.state_dir, reports_dir=settings.reports_dir, place=place, signer=run.signer
-    ).roll_forward(stored)
+    put_in_force(settings.state_dir, settings.reports_dir, run.signer, machine or this_machine())
 
 
 def _judged(run: GateRun, seen: Observation, profile: ProfileName) -> dict[str, CheckResult]:

@@ -13,9 +13,11 @@ from hologram_dagster.history.baseline import Place
 from hologram_dagster.history.eligibility import Candidate, PairedResult
 from hologram_dagster.history.index import History
 from hologram_dagster.history.rolling import Baselines
+from hologram_dagster.machine import Machine
 from hologram_dagster.observation import Artifact, Observation, Status
 from hologram_dagster.profiles import OPERATIONS, ProfileName
 from hologram_dagster.protocol.canonical import sha256_hex
+from hologram_dagster.protocol.signing import Signer
 from hologram_dagster.target.revision import Revision
 from hologram_dagster_tests.evidence.helpers import MACHINE, NOW, identity, signer
 
@@ -130,3 +132,11 @@ def baselines(folder: Path, place: Place = HERE, **options: object) -> Baselines
         place=place,
         **options,  # type: ignore[arg-type]
     )
+
+
+def put_in_force(state_dir: Path, reports_dir: Path, key: Signer, machine: Machine) -> None:
+    """Set the baseline of commit 1, local, on `machine`, with the numbers of `P95`."""
+    measured = measurements(1, machine=machine)
+    made = Candidate(verdict_of(measured, 1, machine=machine), measured, (), (), "refs/heads/main")
+    place = Place("local", machine.fingerprint)
+    Baselines(state_dir=state_dir, reports_dir=reports_dir, place=place, signer=key).roll_forward(made)
