@@ -51,6 +51,19 @@ def test_what_is_not_there_is_said_to_be_not_there(root: UPath) -> None:
         store.get("2026/03/04/run-1/perf_gql-0.json")
 
 
+def test_what_is_removed_is_gone_and_nothing_else(root: UPath) -> None:
+    store = EvidenceStore(root)
+    first, second = store.put(record_of()), store.put(record_of())
+    store.remove(first)
+    store.remove(first)
+    with pytest.raises(FileNotFoundError):
+        store.get(first)
+    assert store.get(second) == record_of().to_bytes()
+    store.remove(second)
+    if root.protocol != "memory":
+        assert list(root.iterdir()) == []
+
+
 def test_a_huge_object_is_read_only_as_far_as_needed_to_refuse_it(root: UPath) -> None:
     store = EvidenceStore(root)
     path = store.put(record_of())

@@ -1,5 +1,6 @@
 """Revisions are checked out beside the user's repository, set up once, shared, and bounded in size."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,21 @@ def test_what_was_used_least_recently_goes_first(repository: Path, tmp_path: Pat
     trees = [small.get(repository, commit).tree for commit in commits]
     assert [tree.exists() for tree in trees] == [False, False, True, True]
     assert (small.get(repository, commits[0]).tree / "code").exists()
+
+
+def test_what_nobody_asked_for_lately_can_be_removed_unless_somebody_does_meanwhile(
+    repository: Path, checkouts: Checkouts
+) -> None:
+    commits = [_commit(repository, "code", str(number)) for number in range(3)]
+    trees = [checkouts.get(repository, commit).tree for commit in commits]
+    for tree in trees[:2]:
+        os.utime(tree, (1000, 1000))
+    assert set(checkouts.unused(since=2000)) == set(trees[:2])
+    checkouts.get(repository, commits[1])
+    for tree in trees:
+        checkouts.remove_unused(tree, since=2000)
+    assert [tree.exists() for tree in trees] == [False, True, True]
+    assert (checkouts.get(repository, commits[0]).tree / "code").read_text() == "0"
 
 
 def test_an_unknown_commit_is_refused(repository: Path, checkouts: Checkouts) -> None:
