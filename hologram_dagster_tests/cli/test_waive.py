@@ -104,3 +104,13 @@ def test_a_mistake_is_one_sentence_and_exit_2(tmp_path: Path, arguments: tuple[s
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     assert told in done.stderr
     assert not (bench.evidence / "ledger.jsonl").exists()
+
+
+def test_a_gate_run_of_a_waived_revision_is_still_red_and_exits_5(bench: Bench) -> None:
+    _waive(bench, "perf_gql.p95_within_budget")
+    done = bench.hologram("gate", SLO_GQL_P95_MS="0.0001")
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert "verdict: FAIL (waived)" in done.stdout
+    assert bench.verdict()["verdict"] == "fail"
+    assert [waiver["check"] for waiver in bench.verdict()["waivers"]] == ["perf_gql.p95_within_budget"]
+    assert "ticket 7" in (bench.reports / "index.html").read_text()
