@@ -7,7 +7,19 @@ import sys
 
 import typer
 
-from hologram_dagster.cli import baseline, exports, gate, prune, regate, setup, stack, toggles, verdict, waive
+from hologram_dagster.cli import (
+    baseline,
+    bridge,
+    exports,
+    gate,
+    prune,
+    regate,
+    setup,
+    stack,
+    toggles,
+    verdict,
+    waive,
+)
 from hologram_dagster.errors import HologramError
 from hologram_dagster.secrets.redactor import redact
 
@@ -28,6 +40,7 @@ setup.register(app)
 app.add_typer(stack.app, name="stack")
 app.add_typer(baseline.app, name="baseline")
 exports.register(app)
+bridge.register(app)
 
 
 def main() -> None:
