@@ -8,10 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from hologram_dagster.stack.stack import Stack
 from hologram_dagster_tests.gate.bench import SURPRISES, Bench, MakeBench
 from hologram_dagster_tests.postgres import programs
+
+# How fast this machine is says nothing about the code.
+settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("here")
 
 NEEDS = {
     "chromium": lambda: shutil.which("chromium") is not None,

@@ -111,7 +111,8 @@ def _blame(check: CheckDecision) -> str:
 
 
 def _warning(check: CheckDecision, limits: Limits) -> str:
-    return (
-        f"Warning: {_NAMES[check.check]} {amount(check.check, check.middle)}, within the limit of "
-        f"{amount(check.check, check.limit)} but above {amount(check.check, limits.early(check.check))}."
-    )
+    shown = f"Warning: {_NAMES[check.check]} {amount(check.check, check.middle)}"
+    limit = amount(check.check, check.limit)
+    if check.middle > check.limit:
+        return f"{shown}, above the limit of {limit}, but no more than chance explains."
+    return f"{shown}, within the limit of {limit} but above {amount(check.check, limits.early(check.check))}."
