@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from hologram_dagster.evidence.answer import answer
 from hologram_dagster.evidence.archive import Evidence
 from hologram_dagster.evidence.document import ExitCode, Verdict
+from hologram_dagster.gate.origin import commit_of, where_known
 from hologram_dagster.gate.run import open_signer, policy_of
 from hologram_dagster.profiles import ProfileName
 from hologram_dagster.settings import Settings
-from hologram_dagster.target.revision import read_revision, resolve_ref
+from hologram_dagster.target.revision import read_revision
 
 
 def answer_for(
@@ -26,7 +27,7 @@ def answer_for(
         revision = read_revision(settings.repository, exclude=[settings.state_dir, settings.reports_dir])
         commit, tree = revision.commit, revision.tree
     else:
-        commit = resolve_ref(settings.repository, ref)
+        commit = commit_of(settings, ref)
     return answer(open_evidence(settings, commit), commit, tree=tree, profile=profile, now=datetime.now(UTC))
 
 
@@ -36,7 +37,7 @@ def open_evidence(settings: Settings, commit: str) -> Evidence:
     Raises:
         HologramError: the key or the policy cannot be read.
     """
-    policy = policy_of(settings.repository, commit)
+    policy = policy_of(where_known(settings, commit).repository, commit)
     return Evidence(
         settings.state_dir / "evidence", signer=open_signer(settings), trusted_keys=policy.trusted_keys
     )

@@ -76,9 +76,26 @@ def find_commit(settings: Settings, ref: str) -> tuple[str, str]:
     return commit, next(iter(holding), OWN)
 
 
-def _is_there(mirror: Path, ref: str) -> bool:
+def where_known(settings: Settings, ref: str) -> Settings:
+    """`settings`, with the mirror as repository where only what is watched has a commit named `ref`."""
+    mirror = checkouts_of(settings).mirror
+    if _is_there(mirror, ref) and not _is_there(settings.repository, ref):
+        return settings.model_copy(update={"repository": mirror})
+    return settings
+
+
+def commit_of(settings: Settings, ref: str) -> str:
+    """The commit that `ref` names in the user's repository, else in what is watched; fetches nothing.
+
+    Raises:
+        HologramError: there is no such commit.
+    """
+    return resolve_ref(where_known(settings, ref).repository, ref)
+
+
+def _is_there(repository: Path, ref: str) -> bool:
     try:
-        resolve_ref(mirror, ref)
+        resolve_ref(repository, ref)
     except HologramError:
         return False
     return True

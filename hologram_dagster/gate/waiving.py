@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from hologram_dagster.evidence.document import Verdict, Waiver
 from hologram_dagster.evidence.waivers import end, find_waivers, grant, waivers_of
 from hologram_dagster.gate.answering import open_evidence
+from hologram_dagster.gate.origin import commit_of
 from hologram_dagster.profiles import ProfileName
 from hologram_dagster.settings import Settings
-from hologram_dagster.target.revision import resolve_ref
 
 
 def waive(settings: Settings, ref: str, *, check: str, who: str, why: str, until: str) -> tuple[str, Waiver]:
@@ -16,7 +16,7 @@ def waive(settings: Settings, ref: str, *, check: str, who: str, why: str, until
     Raises:
         HologramError: no such revision or check, or a date that is not allowed.
     """
-    commit = resolve_ref(settings.repository, ref)
+    commit = commit_of(settings, ref)
     granted = grant(open_evidence(settings, commit), commit, check=check, who=who, why=why, until=until)
     return commit, granted
 
@@ -27,7 +27,7 @@ def unwaive(settings: Settings, ref: str, *, check: str, who: str) -> str | None
     Raises:
         HologramError: no such revision, or the ledger cannot be used.
     """
-    commit = resolve_ref(settings.repository, ref)
+    commit = commit_of(settings, ref)
     evidence = open_evidence(settings, commit)
     # The profile that trusts the most keys: a waiver that counts anywhere can be ended.
     found = find_waivers(

@@ -61,12 +61,13 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-@pytest.fixture
-def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remote:
-    remote = Remote.make(tmp_path)
+@pytest.fixture(autouse=True)
+def _watched(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "remote" not in request.fixturenames:
+        return
+    remote: Remote = request.getfixturevalue("remote")
     monkeypatch.setenv("HOLOGRAM_WATCH", f"{remote.url}#main")
     monkeypatch.setenv("HOLOGRAM_STATE_DIR", str(tmp_path / "state"))
-    return remote
 
 
 @pytest.fixture
