@@ -5,7 +5,7 @@ An observation never judges: a slow operation is `passed` here and red in its ch
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -62,3 +62,8 @@ class Observation:
     def why(self) -> str:
         """The first finding that is not a pass, as one sentence; empty when all is well."""
         return next((f.message for f in self.findings if f.status is not Status.PASSED), "")
+
+
+def with_facts(seen: Observation, **facts: str) -> Observation:
+    """`seen` with more facts."""
+    return replace(seen, facts={**seen.facts, **facts})

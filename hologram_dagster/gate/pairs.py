@@ -1,17 +1,15 @@
 """The candidate beside its baseline: both revisions checked out, set up, and compared.
 
-What belongs here: which commands run which revision's code. What does not: measuring and
-deciding (`perf.paired`), checking out (`target.checkouts`).
+What belongs here: starting both sides. What does not: their code (`sides`), measuring and
+deciding (`perf.paired`).
 """
 
 import json
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 
@@ -19,15 +17,23 @@ from hologram_dagster.errors import HologramError, ServiceError
 from hologram_dagster.evidence.rules import NO_REGRESSION
 from hologram_dagster.gate.baselines import baselines_of
 from hologram_dagster.gate.run import GateRun
+from hologram_dagster.gate.sides import (
+    candidate_side,
+    checkouts_of,
+    environment_of,
+    start_worker,
+    target_of,
+    worker_of,
+)
 from hologram_dagster.gate.stored import compare_with_stored
 from hologram_dagster.ipfs.node import IpfsNode
 from hologram_dagster.observation import Finding, Observation, Status
 from hologram_dagster.perf.gql import QUERY, SEED, SEED_CONTENT
 from hologram_dagster.perf.paired.compare import METHOD, Options, compare_servers, compare_workers
-from hologram_dagster.perf.paired.job import HttpRequest, ServerCommand, WorkerCommand, without_gc
+from hologram_dagster.perf.paired.job import HttpRequest, ServerCommand, WorkerCommand
 from hologram_dagster.perf.paired.rule import Limits
 from hologram_dagster.perf.paired.wording import facts, sentence, values
-from hologram_dagster.policy import Server, Target
+from hologram_dagster.policy import Target
 from hologram_dagster.processes import (
     LOOPBACK,
     free_port,
@@ -38,15 +44,11 @@ from hologram_dagster.processes import (
 )
 from hologram_dagster.profiles import DRIFTS, REGRESSIONS
 from hologram_dagster.registry.client import RegistryClient
-from hologram_dagster.target.checkouts import CACHE_BYTES, Checkout, Checkouts
-from hologram_dagster.target.revision import show_file
-from hologram_dagster.target.worker import Worker
+from hologram_dagster.target.checkouts import Checkout
 
 # Paired at 1 MiB whatever the profile measures: the budget is `perf_encode`'s.
 _PAYLOAD_BYTES = {"verify": 65_536, "encode": 2**20}
 _READY_S = 60.0
-_OWN_WORKER = "hologram_dagster.target.reference_worker"
-_OWN_WORKER_FILE = "hologram_dagster/target/reference_worker.py"
 
 
 class NotComparable(HologramError):  # noqa: N818 (a reason, not a fault)
@@ -148,49 +150,21 @@ def _sides(run: GateRun, operation: str, baseline: str) -> _Sides:
         BaselineNotRunnable: the baseline cannot be checked out or set up.
         HologramError: the candidate cannot.
     """
-    repository = run.settings.repository
-    target = run.policy.target or _own_target(repository, baseline)
+    target = target_of(run)
     if (operation == "gql" and target.server is None) or (operation != "gql" and not target.worker):
         part = "server" if operation == "gql" else "worker"
         raise NotComparable(
             f"the baseline's hologram.toml names no {part} command of the target: "
             "add [target] (docs/targets.md)"
         )
-    checkouts = Checkouts(run.settings.state_dir / "checkouts", cap_bytes=CACHE_BYTES)
-    commit = run.identity.revision.commit
-    if run.identity.revision.dirty:
-        # The files as they are: no commit has them.
-        after = checkouts.of_files(repository, commit, dependencies=target.dependencies, setup=target.setup)
-    else:
-        after = checkouts.get(repository, commit, dependencies=target.dependencies, setup=target.setup)
+    after = candidate_side(run, target)
     try:
-        before = checkouts.get(repository, baseline, dependencies=target.dependencies, setup=target.setup)
+        before = checkouts_of(run).get(
+            run.settings.repository, baseline, dependencies=target.dependencies, setup=target.setup
+        )
     except HologramError as error:
         raise BaselineNotRunnable(baseline, "be checked out and set up", error) from None
     return _Sides(target, before, after)
-
-
-def _own_target(repository: Path, baseline: str) -> Target:
-    """The default target is this project itself, where the repository holds it."""
-    if show_file(repository, baseline, _OWN_WORKER_FILE) is None:
-        return Target()
-    return Target(
-        name="hologram-reference",
-        worker=without_gc(sys.executable, _OWN_WORKER),
-        server=Server(
-            command=(
-                *without_gc(sys.executable, "hologram_dagster.registry.server"),
-                *(
-                    "--port",
-                    "{port}",
-                    "--database",
-                    "sqlite:///{data}/registry.sqlite",
-                    "--ipfs-api",
-                    "{ipfs}",
-                ),
-            )
-        ),
-    )
 
 
 def _workers(sides: _Sides, operation: str) -> tuple[WorkerCommand, WorkerCommand]:
@@ -200,10 +174,7 @@ def _workers(sides: _Sides, operation: str) -> tuple[WorkerCommand, WorkerComman
         BaselineNotRunnable: the baseline's worker does not start, while the candidate's does.
         HologramError: the candidate's does not start either.
     """
-    before, after = (
-        WorkerCommand(command=tuple(side.command(sides.target.worker)), cwd=side.tree, env=_environment(side))
-        for side in (sides.baseline, sides.candidate)
-    )
+    before, after = (worker_of(sides.target, side) for side in (sides.baseline, sides.candidate))
     try:
         _try(before, operation)
     except HologramError as error:
@@ -221,14 +192,9 @@ def _try(worker: WorkerCommand, operation: str) -> None:
     Raises:
         WorkerError: it did not.
     """
-    with Worker(worker.command, cwd=worker.cwd, env=worker.env, deadline_s=_READY_S) as started:
+    with start_worker(worker) as started:
         started.prepare(operation, _PAYLOAD_BYTES[operation])
         started.run(1)
-
-
-def _environment(side: Checkout) -> dict[str, str]:
-    # Python finds the revision's own package before an installed one.
-    return {"PYTHONPATH": str(side.tree), "HOLOGRAM_ENV": str(side.environment)}
 
 
 @contextmanager
@@ -252,7 +218,7 @@ def _servers(run: GateRun, sides: _Sides) -> Iterator[tuple[ServerCommand, Serve
                 data.mkdir()
                 filled = _fill(side.command(server.command), data=str(data), ipfs=node.api_url)
                 command = ServerCommand(
-                    command=tuple(filled), ready_path=server.ready, cwd=side.tree, env=_environment(side)
+                    command=tuple(filled), ready_path=server.ready, cwd=side.tree, env=environment_of(side)
                 )
                 try:
                     _seed(command, server.path, name, word)

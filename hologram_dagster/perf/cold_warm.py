@@ -7,7 +7,7 @@ which whoever calls merges them into (`history.cold_warm`), and who holds the me
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -65,7 +65,7 @@ class ColdWarm:
 
 
 def observe_cold_warm(
-    worker_command: Sequence[str],
+    start_worker: Callable[[], Worker],
     *,
     serve: Serve,
     token: str | None,
@@ -77,7 +77,7 @@ def observe_cold_warm(
 ) -> ColdWarm:
     """Start each operation `rounds` times; of each start one cold and `warm_calls` warm calls.
 
-    `verify` and `encode` (`payload_mb` MiB) run in the worker that `worker_command` starts;
+    `verify` and `encode` (`payload_mb` MiB) run in the worker that `start_worker` starts;
     `gql` resolves `name` at the registry of `serve`, seeded there once. For a registry that
     is not ours to restart, `serve` gives its URL: its cold call is then the first of a
     connection only. One finding an operation, named as it; values `<operation>_cold_ms`,
@@ -86,8 +86,7 @@ def observe_cold_warm(
     started_at = datetime.now(UTC)
     sizes = {"verify": VERIFY_PAYLOAD_BYTES, "encode": payload_mb * MIB}
     operations: dict[str, Callable[[], Start]] = {
-        operation: partial(_worker_starts, worker_command, operation, size)
-        for operation, size in sizes.items()
+        operation: partial(_worker_starts, start_worker, operation, size) for operation, size in sizes.items()
     }
     operations["gql"] = partial(_registry_starts, serve, token, name, timeout_s)
     values: dict[str, float] = {"rounds": rounds, "warm_calls": warm_calls}
@@ -142,7 +141,7 @@ def _observe(
     return Finding(operation, Status.PASSED, told), timings, figures
 
 
-def _worker_starts(command: Sequence[str], operation: str, payload_bytes: int) -> Start:
+def _worker_starts(start_worker: Callable[[], Worker], operation: str, payload_bytes: int) -> Start:
     if operation == "verify":
         expected = digest_of_verify(True).hex()
     else:
@@ -150,7 +149,7 @@ def _worker_starts(command: Sequence[str], operation: str, payload_bytes: int) -
 
     @contextmanager
     def start() -> Iterator[Call]:
-        with Worker(command) as worker:
+        with start_worker() as worker:
             worker.prepare(operation, payload_bytes)
 
             def call() -> float:

@@ -5,7 +5,7 @@ work, or says always yes, is caught. Whoever calls holds the measuring lock (`lo
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from hologram_dagster.perf.measurement import Launch, Measurement, WrongAnswerError, measure
 from hologram_dagster.profiles import MIB, Operation
@@ -24,13 +24,13 @@ _CALLS_A_REQUEST = 100
 def measure_core(
     operation: Operation,
     *,
-    command: Sequence[str],
+    start: Callable[[], Worker],
     budget_ms: float,
     payload_bytes: int,
     samples: int,
     warmup: int | None = None,
 ) -> Measurement:
-    """Measure `operation` (`verify` or `encode`) in the worker that `command` starts.
+    """Measure `operation` (`verify` or `encode`) in the worker that `start` starts.
 
     `samples` are the timed calls of a launch, `warmup` the untimed ones before them, by
     default those of contract section 2.1. A p95 above `budget_ms` has it launched anew, at
@@ -51,7 +51,7 @@ def measure_core(
         return run
 
     def launch() -> Launch:
-        with Worker(command) as worker:
+        with start() as worker:
             worker.prepare(operation.name, payload_bytes)
             if operation.name == "verify":
                 _challenge(worker, state)

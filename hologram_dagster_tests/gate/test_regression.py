@@ -62,6 +62,20 @@ def test_a_worker_that_dies_is_an_error_with_its_last_lines(target: Bench) -> No
     assert done.returncode == 3, done.stdout
     assert "the wheel fell off" in target.red()["regression_verify", "observed"]
     assert "candidate" in target.red()["regression_verify", "observed"]
+    assert "the wheel fell off" in target.red()["perf_verify", "observed"]
+
+
+def test_budgets_and_answers_are_those_of_the_candidates_own_code(target: Bench) -> None:
+    worker = target.folder / "worker.py"
+    always = "atlas.verify = lambda state: True\nreference_worker.main()"
+    worker.write_text(worker.read_text().replace("reference_worker.main()", always))
+    git(target.folder, "commit", "-qam", "verify says yes to everything")
+    done = target.hologram("gate", "--profile", "dev")
+    assert done.returncode == 1, done.stdout
+    assert set(target.red()) == {("perf_verify", "answers_correct")}
+    assert "accepts a state with a flipped bit" in target.red()["perf_verify", "answers_correct"]
+    record = json.loads(target.record("perf_encode").read_text())
+    assert record["facts"]["code"] == "the candidate's"
 
 
 def test_a_set_up_that_fails_is_told_with_its_last_lines(target: Bench) -> None:
@@ -76,6 +90,7 @@ def test_a_set_up_that_fails_is_told_with_its_last_lines(target: Bench) -> None:
     done = target.hologram("gate", "--profile", "pr")
     assert done.returncode == 3, done.stdout
     assert "no wheel" in target.red()["regression_encode", "observed"]
+    assert "no wheel" in target.red()["perf_encode", "observed"]
 
 
 def test_without_a_target_pr_says_so_and_main_refuses(bench: Bench) -> None:

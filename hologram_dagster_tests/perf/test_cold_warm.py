@@ -13,6 +13,7 @@ from hologram_dagster.perf.cold_warm import ColdWarm, Serve, observe_cold_warm
 from hologram_dagster.processes import LOOPBACK, free_port
 from hologram_dagster.registry.process import RegistryProcess
 from hologram_dagster.stack.stack import Stack
+from hologram_dagster.target.worker import Worker
 
 pytestmark = [pytest.mark.phase6_perf, pytest.mark.performance]
 
@@ -42,7 +43,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def observed(command: tuple[str, ...], serve: Serve) -> ColdWarm:
     return observe_cold_warm(
-        command, serve=serve, token=None, name="perf/cold", rounds=1, warm_calls=3, timeout_s=5.0
+        lambda: Worker(command),
+        serve=serve,
+        token=None,
+        name="perf/cold",
+        rounds=1,
+        warm_calls=3,
+        timeout_s=5.0,
     )
 
 

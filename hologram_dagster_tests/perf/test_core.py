@@ -10,6 +10,7 @@ from hologram_dagster.observation import Status
 from hologram_dagster.perf import core
 from hologram_dagster.perf.measurement import Measurement
 from hologram_dagster.profiles import OPERATIONS, Operation
+from hologram_dagster.target.worker import Worker
 
 pytestmark = pytest.mark.phase6_perf
 
@@ -31,7 +32,7 @@ def measure_core(
     size = 65_536 if operation is VERIFY else payload_mb * 2**20
     return core.measure_core(
         operation,
-        command=command,
+        start=lambda: Worker(command),
         budget_ms=budget_ms,
         payload_bytes=size,
         samples=samples,

@@ -139,7 +139,7 @@ def test_rubbish_is_refused_and_goodbye_ends_it() -> None:
 def test_it_is_measured_like_any_worker(name: str, size: int) -> None:
     measured = measure_core(
         OPERATIONS[name],
-        command=JAVASCRIPT,
+        start=lambda: Worker(JAVASCRIPT),
         budget_ms=1e6,
         payload_bytes=size,
         warmup=1,

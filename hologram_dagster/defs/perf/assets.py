@@ -1,7 +1,7 @@
 """The perf evidence: one asset an operation (contract section 2.1), budgets judged elsewhere."""
 
-import sys
 from collections.abc import Callable
+from functools import partial
 
 import dagster as dg
 
@@ -11,7 +11,8 @@ from hologram_dagster.gate.measurements import record_cold_warm, record_measurem
 from hologram_dagster.gate.pairs import observe_drift, observe_regression
 from hologram_dagster.gate.run import GateRun
 from hologram_dagster.gate.services import fresh_registries
-from hologram_dagster.observation import Observation
+from hologram_dagster.gate.sides import measured_worker, start_worker
+from hologram_dagster.observation import Observation, with_facts
 from hologram_dagster.perf.cold_warm import METHOD as COLD_WARM_METHOD
 from hologram_dagster.perf.cold_warm import observe_cold_warm
 from hologram_dagster.perf.core import measure_core
@@ -25,21 +26,20 @@ from hologram_dagster.perf.paired.self_test import self_test
 from hologram_dagster.profiles import DRIFTS, OPERATIONS, REGRESSIONS
 
 METHOD = "1"
-WORKER = (sys.executable, "-m", "hologram_dagster.target.reference_worker")
 _RULE = "p95 must not exceed the profile's budget; on a breach up to two more launches decide."
 
 
 def _observe_core(name: str, scene: Scene) -> Observation:
-    plan = scene.run.plan
+    plan, worker = scene.run.plan, measured_worker(scene.run)
     with scene.measuring():
         measured = measure_core(
             OPERATIONS[name],
-            command=WORKER,
+            start=partial(start_worker, worker.command),
             payload_bytes=plan.payload_bytes(name),
             samples=plan.samples(name),
             budget_ms=plan.budgets_ms[name],
         )
-    return record_measurement(scene.run, measured)
+    return with_facts(record_measurement(scene.run, measured), code=worker.code)
 
 
 def _observe_pair(observe: Callable[[GateRun, str], Observation], name: str, scene: Scene) -> Observation:
@@ -86,16 +86,16 @@ def _observe_load(scene: Scene) -> Observation:
 
 
 def _observe_cold_warm(scene: Scene) -> Observation:
-    services = scene.stack.endpoints(scene.run)
+    services, worker = scene.stack.endpoints(scene.run), measured_worker(scene.run)
     with scene.measuring(), fresh_registries(scene.run, services) as serve:
         done = observe_cold_warm(
-            WORKER,
+            partial(start_worker, worker.command),
             serve=serve,
             token=services.graphql_token,
             name=scene.run.settings.graphql_test_name,
             payload_mb=scene.run.plan.enc_mb,
         )
-    return record_cold_warm(scene.run, done)
+    return with_facts(record_cold_warm(scene.run, done), code=worker.code)
 
 
 perf_verify = evidence_asset(
@@ -104,7 +104,7 @@ perf_verify = evidence_asset(
     deps=[],
     kinds={"python"},
     method=METHOD,
-    description=f"60 timed calls (nightly 1,000) of `verify` of 65 536 bytes, in one process. {_RULE}",
+    description=f"60 timed calls (nightly 1,000) of the candidate's `verify` of 65 536 bytes. {_RULE}",
     observe=lambda scene: _observe_core("verify", scene),
 )
 
