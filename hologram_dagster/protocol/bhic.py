@@ -10,13 +10,12 @@ import hashlib
 from typing import Any, Final, NamedTuple
 
 from hologram_dagster.errors import FormatError
+from hologram_dagster.protocol.byte_arrays import read_byte_array, write_byte_array
 from hologram_dagster.protocol.canonical import ccm, sha256_hex, stable
 from hologram_dagster.protocol.cef import (
     MAX_BULK_BYTES,
     MAX_CONTAINER_BYTES,
     check_timestamp,
-    read_byte_array,
-    write_byte_array,
 )
 from hologram_dagster.protocol.r96 import r96
 from hologram_dagster.protocol.strict_json import parse_json
@@ -98,10 +97,13 @@ def seal(boundary: bytes, bulk: bytes, *, timestamp: int) -> bytes:
     pair = Pair(boundary, bulk, check_timestamp(timestamp, "pair"))
     if fault := _fault(pair):
         raise FormatError(f"This pair of boundary and bulk cannot be sealed: {fault}.")
-    return (
-        f'{{"boundary":{write_byte_array(boundary)},"bulk":{write_byte_array(bulk)},'
-        f'"metadata":{stable(pair.metadata)},"phi":{stable(pair.phi)},"version":{VERSION}}}'
-    ).encode()
+    return b'{"boundary":%b,"bulk":%b,"metadata":%b,"phi":%b,"version":%d}' % (
+        write_byte_array(boundary),
+        write_byte_array(bulk),
+        stable(pair.metadata).encode(),
+        stable(pair.phi).encode(),
+        VERSION,
+    )
 
 
 def decode(wire: bytes) -> Pair:

@@ -78,8 +78,8 @@ def _quote(text: str) -> str:
     return _quote_well_formed(text)
 
 
-def _utf16(text: str) -> bytes:
-    # JavaScript compares strings by UTF-16 code units, Python by code points.
+def js_order(text: str) -> bytes:
+    """What to sort texts by to have JavaScript's order: their UTF-16 code units, not code points."""
     return text.encode("utf-16-be", "surrogatepass")
 
 
@@ -87,7 +87,7 @@ def _key_order(key: str) -> tuple[int, bytes]:
     # JavaScript lists array indices first, numerically, whatever order they were set in.
     if _ARRAY_INDEX.fullmatch(key) and (index := int(key)) <= _MAX_INDEX:
         return index, b""
-    return _MAX_INDEX + 1, _utf16(key)
+    return _MAX_INDEX + 1, js_order(key)
 
 
 def _write(value: object, *, sort_arrays: bool) -> tuple[str, str]:
@@ -107,7 +107,7 @@ def _write(value: object, *, sort_arrays: bool) -> tuple[str, str]:
         case list() | tuple():
             written = [_write(item, sort_arrays=sort_arrays) for item in value]
             if sort_arrays:
-                written.sort(key=lambda pair: _utf16(pair[1]))
+                written.sort(key=lambda pair: js_order(pair[1]))
             # Array.prototype.join prints null as nothing.
             joined = ",".join("" if text == "null" else string for text, string in written)
             return f"[{','.join(text for text, _ in written)}]", joined

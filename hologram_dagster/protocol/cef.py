@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple, TypedDict
 
 from hologram_dagster.errors import FormatError
+from hologram_dagster.protocol.byte_arrays import guess_byte_array, read_byte_array, write_byte_array
 from hologram_dagster.protocol.canonical import stable
 from hologram_dagster.protocol.strict_json import parse_json
 
@@ -30,6 +31,8 @@ MAX_TIMESTAMP_MS: Final = 8_640_000_000_000_000
 _FIELDS: Final = frozenset({"version", "merkleRoot", "boundary", "bulk", "metadata"})
 _LEAVES: Final = ("boundary/0", "bulk/0")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_BULK: Final = re.compile(rb'\},"bulk":\{([0-9":,]*)\},')
+_TIMESTAMP: Final = re.compile(rb'"timestamp":([0-9]{1,16})\},"version":1\}\Z')
 
 
 class Container(NamedTuple):
@@ -58,28 +61,6 @@ class Proof(TypedDict):
     leafHash: str
     siblings: list[str]
     index: int
-
-
-def write_byte_array(data: bytes) -> str:
-    """The JSON of `data` as an object keyed by index, in canonical order."""
-    return "{" + ",".join(map('"%d":%d'.__mod__, enumerate(data))) + "}"
-
-
-def read_byte_array(value: object, what: str) -> bytes:
-    """The bytes of an object keyed by index.
-
-    Raises:
-        FormatError: it is no such object: keys 0 to n-1, integers 0 to 255.
-    """
-    if isinstance(value, dict):
-        items: list[Any] = [value.get(str(index)) for index in range(len(value))]
-        # Booleans would pass as integers.
-        if set(map(type, items)) <= {int}:
-            try:
-                return bytes(items)
-            except ValueError:
-                pass
-    raise FormatError(f"The {what} is no byte array: an object of bytes (0 to 255) keyed 0, 1, 2, … .")
 
 
 def check_timestamp(value: object, what: str) -> int:
@@ -126,11 +107,13 @@ def container_of(bulk: bytes, *, timestamp: int) -> Container:
 
 def write(container: Container) -> bytes:
     """The canonical wire form of a container."""
-    return (
-        f'{{"boundary":{write_byte_array(container.boundary)},"bulk":{write_byte_array(container.bulk)},'
-        f'"merkleRoot":{write_byte_array(container.merkle_root)},'
-        f'"metadata":{stable(container.metadata)},"version":{VERSION}}}'
-    ).encode()
+    return b'{"boundary":%b,"bulk":%b,"merkleRoot":%b,"metadata":%b,"version":%d}' % (
+        write_byte_array(container.boundary),
+        write_byte_array(container.bulk),
+        write_byte_array(container.merkle_root),
+        stable(container.metadata).encode(),
+        VERSION,
+    )
 
 
 def encode(bulk: bytes, *, timestamp: int) -> bytes:
@@ -142,6 +125,19 @@ def encode(bulk: bytes, *, timestamp: int) -> bytes:
     return write(container_of(bulk, timestamp=timestamp))
 
 
+def _from_canonical(wire: bytes) -> Container | None:
+    """The container whose canonical form is `wire`, many times faster than by way of JSON."""
+    bulk = _BULK.search(wire)
+    timestamp = _TIMESTAMP.search(wire, bulk.end()) if bulk else None
+    if bulk is None or timestamp is None or len(wire) > MAX_CONTAINER_BYTES:
+        return None
+    try:
+        container = container_of(guess_byte_array(bulk[1]), timestamp=int(timestamp[1]))
+    except FormatError:
+        return None
+    return container if write(container) == wire else None
+
+
 def decode(wire: bytes) -> Container:
     """The container in `wire`, whatever the order of its keys.
 
@@ -149,6 +145,8 @@ def decode(wire: bytes) -> Container:
         FormatError: it is over `MAX_CONTAINER_BYTES`, malformed, or does not agree with
             itself: the boundary is not that of the bulk, or the root not that of both.
     """
+    if (container := _from_canonical(wire)) is not None:
+        return container
     fields = parse_json(wire, what="container", limit=MAX_CONTAINER_BYTES)
     if not isinstance(fields, dict) or fields.keys() != _FIELDS:
         raise FormatError(f"A container is a JSON object of exactly {', '.join(sorted(_FIELDS))}.")

@@ -5,14 +5,13 @@ present conservation hash holds the clock, so that no content has the same id tw
 ours is the hash of the content's Atlas state.
 """
 
-from typing import Final, TypedDict
+from typing import TypedDict
 
 from hologram_dagster.errors import FormatError
 from hologram_dagster.protocol.atlas import CYCLES, PAGES, encode
 from hologram_dagster.protocol.canonical import sha256_hex, stable_ordered
+from hologram_dagster.protocol.klein import WINDOWS
 from hologram_dagster.protocol.r96 import r96
-
-KLEIN_WINDOWS: Final = 192
 
 
 class AtlasMetadata(TypedDict):
@@ -45,7 +44,7 @@ def atlas_metadata(name: str, data: bytes) -> AtlasMetadata:
         "page": _word(data_digest, 0) % PAGES,
         "cycle": _word(data_digest, 1) % CYCLES,
         "r96Class": r96(data),
-        "kleinWindow": _word(name_digest, 0) % KLEIN_WINDOWS,
+        "kleinWindow": _word(name_digest, 0) % WINDOWS,
         "conservationHash": sha256_hex(encode(data).tobytes()),
     }
 

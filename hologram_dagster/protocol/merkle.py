@@ -6,11 +6,14 @@ root of n leaves can equal that of more (the last ones repeated): who publishes 
 publishes the number of leaves with it.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, TypedDict
 
 from hologram_dagster.errors import FormatError
 from hologram_dagster.protocol.canonical import ccm, sha256_hex, stable
+
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 EMPTY_ROOT: Final = sha256_hex("empty")
 
@@ -75,9 +78,9 @@ def verify(leaf: object, path: Iterable[Mapping[str, object]], root: str) -> boo
         return False
     for step in path:
         match step:
-            case {"dir": "L", "hash": str(sibling)}:
+            case {"dir": "L", "hash": str(sibling)} if _DIGEST.fullmatch(sibling):
                 reached = _node(sibling, reached)
-            case {"dir": "R", "hash": str(sibling)}:
+            case {"dir": "R", "hash": str(sibling)} if _DIGEST.fullmatch(sibling):
                 reached = _node(reached, sibling)
             case _:
                 return False
