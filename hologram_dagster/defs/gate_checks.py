@@ -14,13 +14,12 @@ import dagster as dg
 from hologram_dagster.defs.evidence_assets import paired_metadata
 from hologram_dagster.evidence.check import GREEN, CheckResult, Severity
 from hologram_dagster.evidence.judge import CHECKS
+from hologram_dagster.evidence.rules import NO_REGRESSION
 from hologram_dagster.gate.conclusion import judge_kind, newest_record
 from hologram_dagster.gate.remembering import COMPARED
 from hologram_dagster.gate.run import GateRun
 from hologram_dagster.observation import Status
 from hologram_dagster.resources.gate import GateResource
-
-NO_REGRESSION = "no_regression"
 
 
 class GateFailed(dg.Failure):
