@@ -9,7 +9,8 @@ from hologram_dagster.gate.origin import commit_of, where_known
 from hologram_dagster.gate.run import open_signer, policy_of
 from hologram_dagster.profiles import ProfileName
 from hologram_dagster.settings import Settings
-from hologram_dagster.target.revision import read_revision
+from hologram_dagster.target.baseline import choose_baseline
+from hologram_dagster.target.revision import Revision, read_revision
 
 
 def answer_for(
@@ -32,12 +33,17 @@ def answer_for(
 
 
 def open_evidence(settings: Settings, commit: str) -> Evidence:
-    """The evidence of this place, read with the keys that `commit` trusts.
+    """The evidence of this place, read with the keys that what `commit` is based on trusts.
+
+    Not its own: a commit must not decide whose word on it counts.
 
     Raises:
         HologramError: the key or the policy cannot be read.
     """
-    policy = policy_of(where_known(settings, commit).repository, commit)
+    repository = where_known(settings, commit).repository
+    revision = Revision(commit=commit, tree="", dirty=False, ref=None)
+    base = choose_baseline(repository, revision, given=None, pull_request=True).commit
+    policy = policy_of(repository, base or commit)
     return Evidence(
         settings.state_dir / "evidence", signer=open_signer(settings), trusted_keys=policy.trusted_keys
     )
