@@ -85,7 +85,7 @@ def test_packages_import_downwards_only() -> None:
     assert guilty == []
 
 
-@pytest.mark.parametrize("module", ["hologram_dagster.cli", "hologram_dagster.registry.server"])
+@pytest.mark.parametrize("module", ["hologram_dagster.cli.app", "hologram_dagster.registry.server"])
 def test_importing_the_plain_side_loads_no_dagster(module: str) -> None:
     code = f"import sys, {module}; sys.exit('dagster' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -5,7 +5,6 @@ Exactly one JSON object on standard output, always with `ok`; on a failure
 from standard input, for what is too long for a command line.
 """
 
-import io
 import json
 import os
 import sys
@@ -20,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def _standard_input() -> str:
-    # A closed standard input is None.
-    source = sys.stdin.buffer if sys.stdin else io.BytesIO()
-    read = source.read(MAX_ARGUMENT + 2)
+    if sys.stdin is None:
+        raise FormatError("Standard input is closed: there is nothing to read for -.")
+    read = sys.stdin.buffer.read(MAX_ARGUMENT + 3)
     # Of a file or a pipe from echo, the line's end is not meant.
     text = read.removesuffix(b"\n").removesuffix(b"\r")
     if len(text) > MAX_ARGUMENT:

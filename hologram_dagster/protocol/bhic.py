@@ -7,14 +7,15 @@ seals anew.
 """
 
 import hashlib
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from hologram_dagster.errors import FormatError
-from hologram_dagster.protocol.byte_arrays import read_byte_array, write_byte_array
+from hologram_dagster.protocol.byte_arrays import Parts, guess_parts, read_byte_array, write_byte_array
 from hologram_dagster.protocol.canonical import ccm, sha256_hex, stable
 from hologram_dagster.protocol.cef import (
     MAX_BULK_BYTES,
     MAX_CONTAINER_BYTES,
+    MAX_FOREIGN_BYTES,
     check_timestamp,
 )
 from hologram_dagster.protocol.r96 import r96
@@ -28,12 +29,8 @@ MAX_BOUNDARY_BYTES: Final = 1 << 16
 _FIELDS: Final = frozenset({"version", "boundary", "bulk", "phi", "metadata"})
 
 
-class Pair(NamedTuple):
+class Pair(Parts):
     """A boundary with its bulk, sealed at `timestamp` (epoch ms)."""
-
-    boundary: bytes
-    bulk: bytes
-    timestamp: int
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -106,14 +103,27 @@ def seal(boundary: bytes, bulk: bytes, *, timestamp: int) -> bytes:
     )
 
 
+def _from_canonical(wire: bytes) -> Pair | None:
+    parts = guess_parts(wire)
+    try:
+        sealed = seal(parts.boundary, parts.bulk, timestamp=parts.timestamp) if parts else None
+    except FormatError:
+        return None
+    return Pair(*parts) if parts and sealed == wire else None
+
+
 def decode(wire: bytes) -> Pair:
-    """The sealed pair in `wire`.
+    """The sealed pair in `wire`; up to `cef.MAX_FOREIGN_BYTES` its keys may come in any order.
 
     Raises:
         FormatError: it is malformed, too long, its boundary does not name its bulk, or its
             `phi` is not what it recomputes to.
     """
-    fields = parse_json(wire, what="sealed pair", limit=MAX_CONTAINER_BYTES)
+    if len(wire) > MAX_CONTAINER_BYTES:
+        raise FormatError(f"The sealed pair has {len(wire)} bytes; the limit is {MAX_CONTAINER_BYTES}.")
+    if (pair := _from_canonical(wire)) is not None:
+        return pair
+    fields = parse_json(wire, what="sealed pair that is not canonical", limit=MAX_FOREIGN_BYTES)
     if not isinstance(fields, dict) or fields.keys() != _FIELDS:
         raise FormatError(f"A sealed pair is a JSON object of exactly {', '.join(sorted(_FIELDS))}.")
     if type(fields["version"]) is not int or fields["version"] != VERSION:

@@ -18,7 +18,7 @@ from hologram_dagster.protocol.witnesses import witnesses_hold, witnesses_of
 MAX_CONTENT_BYTES: Final = MAX_STATE_BYTES
 # The longest argument is a container as hex.
 MAX_ARGUMENT: Final = 2 * cef.MAX_CONTAINER_BYTES
-_MAX_INTEGERS_TEXT: Final = 16 << 20
+_MAX_INTEGERS_TEXT: Final = 4 << 20
 _MAX_PROOF_TEXT: Final = 1 << 16
 
 Answer = Mapping[str, Any]

@@ -3,8 +3,9 @@
 A byte takes some 13 characters; a mebibyte is written and read in well under a second.
 """
 
+import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from hologram_dagster.errors import FormatError
 _ZERO: Final = ord("0")
 # Stands where a number has fewer digits than there is room for; in no such JSON.
 _NOTHING: Final = 0
+_ARRAYS: Final = re.compile(rb'\{"boundary":\{([0-9":,]*)\},"bulk":\{([0-9":,]*)\},')
+_TIMESTAMP: Final = re.compile(rb'"timestamp":([0-9]{1,16})[,}]')
 
 
 def _entries(values: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
@@ -42,11 +45,8 @@ def write_byte_array(data: bytes) -> bytes:
     return b"{" + entries[:-1] + b"}"
 
 
-def guess_byte_array(inside: bytes) -> bytes:
-    """The bytes whose canonical form between its braces is `inside`, if there are any.
-
-    Of anything else some bytes or none: whoever needs to know writes them again and compares.
-    """
+def _guess_byte_array(inside: bytes) -> bytes:
+    """The bytes whose canonical form between its braces is `inside`; of anything else, any or none."""
     text = np.frombuffer(inside, np.uint8)
     colons = np.flatnonzero(text == ord(":"))
     ends = np.append(np.flatnonzero(text == ord(",")), text.size)
@@ -57,6 +57,26 @@ def guess_byte_array(inside: bytes) -> bytes:
         at = ends - 1 - place
         values += np.where(at > colons, (text[np.maximum(at, 0)] - _ZERO) * worth, 0).astype(np.uint8)
     return values.tobytes()
+
+
+class Parts(NamedTuple):
+    """What a container's wire form carries; the rest of it follows from these. `timestamp` is epoch ms."""
+
+    boundary: bytes
+    bulk: bytes
+    timestamp: int
+
+
+def guess_parts(wire: bytes) -> Parts | None:
+    """The parts of a container in canonical form, many times faster than by way of JSON.
+
+    Of anything else any parts or None: whoever asks writes them again, and compares.
+    """
+    arrays = _ARRAYS.match(wire)
+    timestamp = _TIMESTAMP.search(wire, arrays.end()) if arrays else None
+    if arrays is None or timestamp is None:
+        return None
+    return Parts(_guess_byte_array(arrays[1]), _guess_byte_array(arrays[2]), int(timestamp[1]))
 
 
 def read_byte_array(value: object, what: str) -> bytes:

@@ -9,8 +9,9 @@ from hologram_dagster.protocol.atlas import BLOCK_BYTES, CYCLES, PAGES, State
 from hologram_dagster.protocol.strict_json import parse_json
 
 MAX_STATE_BYTES: Final = 16 << 20
-# A byte takes at most four characters; a state is at most a twentieth larger than its content.
-MAX_TEXT: Final = 4 * (MAX_STATE_BYTES // BLOCK_BYTES + 2) * PAGES * CYCLES + (1 << 16)
+MAX_ROWS: Final = (MAX_STATE_BYTES // BLOCK_BYTES + 2) * PAGES
+# A byte takes at most four characters.
+MAX_TEXT: Final = 4 * MAX_ROWS * CYCLES + (1 << 16)
 
 
 def _row(row: object) -> bytes | None:
@@ -23,11 +24,14 @@ def _row(row: object) -> bytes | None:
 
 
 def read_state(text: str) -> State | None:
-    """The state in `text`; None for a JSON list that is no rows of 256 bytes.
+    """The state in `text`; None for a JSON list of anything but rows of 256 bytes.
 
     Raises:
-        FormatError: it is not a JSON list at all, or over `MAX_TEXT` characters.
+        FormatError: it is no JSON list of lists of numbers, or over `MAX_TEXT` characters.
     """
+    # Whatever else a list may hold takes many times the memory that numbers do.
+    if text.count("[") > MAX_ROWS + 1 or '"' in text or "{" in text:
+        raise FormatError(f"A state is a JSON list of at most {MAX_ROWS} rows of numbers.")
     rows = parse_json(text, what="state", limit=MAX_TEXT)
     if not isinstance(rows, list):
         raise FormatError("A state is a JSON list of rows.")

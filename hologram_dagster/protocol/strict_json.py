@@ -14,7 +14,7 @@ def parse_json(data: bytes | str, *, what: str, limit: int) -> Any:
     """The JSON value in `data` (bytes as UTF-8); `what` names it in errors.
 
     `limit` is the most bytes (of a text, characters) that are looked at: a value takes up
-    to some 30 times as much memory. Of a key that comes twice the last counts, as in
+    to some 40 times as much memory. Of a key that comes twice the last counts, as in
     JavaScript.
 
     Raises:
