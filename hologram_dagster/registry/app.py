@@ -1,4 +1,4 @@
-"""The registry over HTTP: `POST /graphql`, `GET /health`, `GET /ready`.
+"""The registry over HTTP: `/graphql` (POST, WebSocket to subscribe), `/health`, `/ready`, `/metrics`.
 
 What belongs here: requests, their bounds, and answers. What a query does is
 `resolvers` and `catalogue`. A GraphQL error is status 200 (400 if the query itself is
@@ -7,7 +7,7 @@ invalid), never 500; a full queue is 503 with `Retry-After`.
 
 import asyncio
 import json
-import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from graphql import (
     DocumentNode,
     ExecutionResult,
     GraphQLError,
+    GraphQLSchema,
     OperationType,
     execute_sync,
     get_operation_ast,
@@ -25,19 +26,24 @@ from graphql import (
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.ipfs.client import IpfsClient
+from hologram_dagster.registry.answers import as_json, formatted, overloaded, refusal
 from hologram_dagster.registry.auth import Access, Caller
 from hologram_dagster.registry.catalogue import Catalogue
+from hologram_dagster.registry.content_catalogue import ContentCatalogue
 from hologram_dagster.registry.documents import DocumentError, Documents
-from hologram_dagster.registry.faults import Code, RefusedError
+from hologram_dagster.registry.events import Events
+from hologram_dagster.registry.faults import Code
+from hologram_dagster.registry.figures import PROMETHEUS_MEDIA_TYPE, Figures
+from hologram_dagster.registry.integrity import Integrity
 from hologram_dagster.registry.lanes import Lane, LaneFullError
-from hologram_dagster.registry.resolvers import build_schema
+from hologram_dagster.registry.pins import Pins
+from hologram_dagster.registry.resolvers import Asking, Parts, build_schema
 from hologram_dagster.registry.store import Store
-
-logger = logging.getLogger(__name__)
+from hologram_dagster.registry.subscriptions import PROTOCOL, Subscriptions
 
 SERVICE = "hologram-graphql"
 MAX_BODY_BYTES = 1 << 20
@@ -46,7 +52,6 @@ BODY_TIMEOUT_S = 10
 MAX_WAIT_S = 4.0
 IPFS_TIMEOUT_S = 5.0
 READINESS_TIMEOUT_S = 2.0
-RETRY_AFTER_S = 1
 
 
 class _BadRequestError(Exception):
@@ -75,8 +80,24 @@ def create_app(*, database: str, ipfs_api: str, access: Access) -> Starlette:
     store = Store(database)
     ipfs = IpfsClient(ipfs_api, timeout_s=IPFS_TIMEOUT_S)
     probe = IpfsClient(ipfs_api, timeout_s=READINESS_TIMEOUT_S)
-    endpoint = _Endpoint(Catalogue(store, ipfs, access), access)
+    figures, events = Figures(), Events()
+    pins, integrity = Pins(store, ipfs), Integrity(figures, events)
+    schema = build_schema(
+        Parts(
+            catalogue=Catalogue(store, pins, access, integrity),
+            contents=ContentCatalogue(store, pins, access, integrity),
+            figures=figures,
+            events=events,
+            access=access,
+        )
+    )
+    documents = Documents(schema)
+    endpoint = _Endpoint(schema, documents, access, figures)
+    subscriptions = Subscriptions(schema, documents, access)
+    figures.watch("connections", "WebSocket connections open.", lambda: subscriptions.connections)
+    figures.watch("subscriptions", "Subscriptions that listen.", lambda: events.listeners)
     readiness = _Readiness(store, probe)
+    metrics = _Metrics(figures)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -90,29 +111,13 @@ def create_app(*, database: str, ipfs_api: str, access: Access) -> Starlette:
     return Starlette(
         routes=[
             Route("/graphql", endpoint.answer, methods=["POST"]),
+            WebSocketRoute("/graphql", subscriptions.answer),
             Route("/health", _health, methods=["GET"]),
             Route("/ready", readiness.answer, methods=["GET"]),
+            Route("/metrics", metrics.answer, methods=["GET"]),
+            Route("/metrics/prometheus", metrics.prometheus, methods=["GET"]),
         ],
         lifespan=lifespan,
-    )
-
-
-def _json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    # ASCII, so that half a surrogate pair in a query cannot break the answer.
-    body = json.dumps(content, separators=(",", ":")).encode()
-    return Response(body, status, headers, media_type="application/json")
-
-
-def _errors(status: int, code: Code, message: str, headers: dict[str, str] | None = None) -> Response:
-    return _json({"errors": [{"message": message, "extensions": {"code": code}}]}, status, headers)
-
-
-def _overloaded() -> Response:
-    return _errors(
-        503,
-        Code.OVERLOADED,
-        f"the registry is busy; try again in {RETRY_AFTER_S} s.",
-        {"Retry-After": str(RETRY_AFTER_S)},
     )
 
 
@@ -121,29 +126,40 @@ def _now() -> str:
 
 
 async def _health(_: Request) -> Response:
-    return _json({"status": "healthy", "timestamp": _now(), "service": SERVICE})
+    return as_json({"status": "healthy", "timestamp": _now(), "service": SERVICE})
 
 
 class _Endpoint:
     """`POST /graphql`. Reads and mutations wait in lanes of their own."""
 
-    def __init__(self, catalogue: Catalogue, access: Access) -> None:
-        self._schema = build_schema(catalogue)
-        self._documents = Documents(self._schema)
+    def __init__(self, schema: GraphQLSchema, documents: Documents, access: Access, figures: Figures) -> None:
+        self._schema = schema
+        self._documents = documents
         self._access = access
+        self._figures = figures
         self._reads = Lane("read", threads=4, waiting=252, max_wait_s=MAX_WAIT_S)
         self._mutations = Lane("mutation", threads=8, waiting=120, max_wait_s=MAX_WAIT_S)
+        for name, lane in (("reads", self._reads), ("mutations", self._mutations)):
+            figures.watch(
+                f"{name}_inside", f"Requests in the lane of {name}, waiting or at work.", lane.inside
+            )
 
     def close(self) -> None:
         self._reads.close()
         self._mutations.close()
 
     async def answer(self, request: Request) -> Response:
+        started = time.perf_counter()
+        answer = await self._answer(request)
+        self._figures.answered(answer.status_code, time.perf_counter() - started)
+        return answer
+
+    async def _answer(self, request: Request) -> Response:
         try:
             query = await _read_query(request)
         except _BadRequestError as error:
             # The rest of the body may never end: do not go on reading it.
-            return _errors(error.status, Code.BAD_REQUEST, str(error), {"Connection": "close"})
+            return refusal(error.status, Code.BAD_REQUEST, str(error), {"Connection": "close"})
         caller = self._access.identify(request.headers.get("authorization"))
         try:
             document = self._documents.known(query.text)
@@ -152,27 +168,51 @@ class _Endpoint:
             lane = self._lane(document, query.operation)
             result = await lane.run(lambda: self._execute(document, query, caller))
         except DocumentError as error:
-            return _json({"errors": [_formatted(fault) for fault in error.errors]}, 400)
+            return as_json({"errors": [formatted(fault) for fault in error.errors]}, 400)
         except LaneFullError:
-            return _overloaded()
-        answer: dict[str, Any] = {"data": result.data}
+            return overloaded()
+        content: dict[str, Any] = {"data": result.data}
         if result.errors:
-            answer = {"errors": [_formatted(fault) for fault in result.errors], **answer}
-        return _json(answer)
+            content = {"errors": [formatted(fault) for fault in result.errors], **content}
+        return as_json(content)
 
     def _lane(self, document: DocumentNode, operation: str | None) -> Lane:
         chosen = get_operation_ast(document, operation)
-        mutation = chosen is not None and chosen.operation is OperationType.MUTATION
-        return self._mutations if mutation else self._reads
+        kind = OperationType.QUERY if chosen is None else chosen.operation
+        if kind is OperationType.SUBSCRIPTION:
+            raise DocumentError(
+                [GraphQLError(f"subscribe over WebSocket, with the protocol {PROTOCOL}, not by POST.")]
+            )
+        return self._mutations if kind is OperationType.MUTATION else self._reads
 
     def _execute(self, document: DocumentNode, query: _Query, caller: Caller) -> ExecutionResult:
         return execute_sync(
             self._schema,
             document,
-            context_value=caller,
+            context_value=Asking(caller),
             variable_values=query.variables,
             operation_name=query.operation,
         )
+
+
+class _Metrics:
+    """`GET /metrics` as the contract has it, and `GET /metrics/prometheus`. Times are milliseconds."""
+
+    def __init__(self, figures: Figures) -> None:
+        self._figures = figures
+
+    async def answer(self, _: Request) -> Response:
+        return as_json(
+            {
+                "totalRequests": self._figures.requests,
+                "averageResponseTime": self._figures.average_response_ms,
+                "conservationViolations": self._figures.violations,
+                "bijectionIntegrity": self._figures.bijection_integrity,
+            }
+        )
+
+    async def prometheus(self, _: Request) -> Response:
+        return Response(self._figures.prometheus(), media_type=PROMETHEUS_MEDIA_TYPE)
 
 
 class _Readiness:
@@ -190,10 +230,10 @@ class _Readiness:
         try:
             parts = await self._lane.run(self._parts)
         except LaneFullError:
-            return _overloaded()
+            return overloaded()
         ready = set(parts.values()) == {"ok"}
         state = {"status": "ready" if ready else "not ready", "timestamp": _now(), "service": SERVICE}
-        return _json({**state, **parts}, 200 if ready else 503)
+        return as_json({**state, **parts}, 200 if ready else 503)
 
     def _parts(self) -> dict[str, str]:
         parts = {}
@@ -237,17 +277,3 @@ async def _read_body(request: Request) -> bytes:
         if len(body) > MAX_BODY_BYTES:
             raise _BadRequestError(413, f"the request is larger than {MAX_BODY_BYTES} bytes.")
     return bytes(body)
-
-
-def _formatted(error: GraphQLError) -> dict[str, Any]:
-    formatted: dict[str, Any] = {**error.formatted}
-    original = error.original_error
-    if original is None or isinstance(original, GraphQLError):
-        code = Code.BAD_REQUEST
-    elif isinstance(original, RefusedError):
-        code = original.code
-    else:
-        logger.error("a resolver failed", exc_info=original)
-        code = Code.INTERNAL
-        formatted["message"] = "the registry failed at this; its log says more."
-    return {**formatted, "extensions": {"code": code}}

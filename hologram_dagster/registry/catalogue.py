@@ -1,77 +1,68 @@
-"""What the registry does: publish, resolve, install, remove. GraphQL calls it.
+"""What the first dialect does: publish, resolve, install, remove. GraphQL calls it.
 
 Joins the store (rows), IPFS (bytes), proofs and access rules. What does not belong
-here: GraphQL and HTTP. Every method raises `RefusedError` for what it does not do.
+here: GraphQL and HTTP, the second dialect (`content_catalogue`). Every method raises
+`RefusedError` for what it does not do.
 """
 
 import hashlib
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from hologram_dagster.errors import FormatError, ServiceError
-from hologram_dagster.ipfs import cids
-from hologram_dagster.ipfs.client import IpfsClient
 from hologram_dagster.registry import manifests, proofs
 from hologram_dagster.registry.auth import Access, Caller
 from hologram_dagster.registry.faults import Code, RefusedError
+from hologram_dagster.registry.integrity import Integrity
 from hologram_dagster.registry.names import check_name, fault_of, invisible_in, is_protected
+from hologram_dagster.registry.pins import Pins, check_cid
 from hologram_dagster.registry.store import Entry, Store
 
 MAX_SEARCH_HITS = 100
 MAX_MANIFEST_BYTES = 1 << 20
-MAX_CID_LENGTH = 128
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 
 
 class Catalogue:
     """The names of one registry. Safe to use from several threads."""
 
-    def __init__(self, store: Store, ipfs: IpfsClient, access: Access) -> None:
+    def __init__(self, store: Store, pins: Pins, access: Access, integrity: Integrity) -> None:
         self._store = store
-        self._ipfs = ipfs
+        self._pins = pins
         self._access = access
+        self._integrity = integrity
 
     # Reading: the store alone, never IPFS.
 
-    def resolve(self, caller: Caller, name: str) -> Entry | None:
-        """What `name` names, None when nothing has that name."""
+    def resolve(self, caller: Caller, name: str) -> proofs.Checked | None:
+        """What `name` names, None when nothing has that name. It may be altered: see `Checked`."""
         self._access.require_read(caller, name)
-        return None if fault_of(name) else self._store.get(name)
+        if fault_of(name):
+            return None
+        return self._integrity.entry("name", lambda: self._store.get(name))
 
     def inverse_resolve(self, caller: Caller, encoding: str) -> Entry | None:
         """What has this encoding; None as well when the caller may not know of it."""
         if not proofs.is_encoding(encoding):
             return None
-        entry = self._store.get_by_encoding(encoding)
-        return entry if entry is not None and self._access.may_read(caller, entry.name) else None
+        found = self._integrity.entry("encoding", lambda: self._store.get_by_encoding(encoding))
+        if found is None or not self._access.may_read(caller, found.entry.name):
+            return None
+        return found.intact()
 
     def verify_proof(self, caller: Caller, name: str, tampered_hash: str) -> bool:
         """Whether the chain of `name` holds and ends in this hash."""
-        entry = self.resolve(caller, name)
-        return entry is not None and proofs.verify(entry, tampered_hash)
+        found = self.resolve(caller, name)
+        return found is not None and proofs.verify(found, tampered_hash)
 
-    def search(self, caller: Caller, part: str) -> list[tuple[str, str]]:
-        """Name and CID of the apps whose name holds `part`, newest first."""
+    def search(self, caller: Caller, part: str) -> list[Entry]:
+        """The apps whose name holds `part`, newest first."""
         if invisible_in(part) is not None:
             return []
         protected = caller.role is not None
-        return self._store.search(part, protected=protected, limit=MAX_SEARCH_HITS)
+        with self._integrity.watching():
+            found = self._store.search(part, protected=protected, limit=MAX_SEARCH_HITS)
+            return [proofs.check(entry).intact() for entry in found]
 
     # Changing: bytes are read and checked first, then pinned, then the row is written.
-
-    def upsert_object(self, caller: Caller, name: str, content: str) -> Entry:
-        """Store `content` in IPFS under `name`."""
-        self._require_change(caller, name)
-        try:
-            data = content.encode()
-        except UnicodeEncodeError:
-            raise RefusedError(
-                Code.BAD_REQUEST, "the content holds half a surrogate pair, no character."
-            ) from None
-        with _ipfs_errors():
-            cid = self._ipfs.add(data)
-        return self._publish(name, cid=cid, data=data, app=False)
 
     def publish(
         self, caller: Caller, name: str, cid: str, manifest_cid: str | None = None, sha256: str | None = None
@@ -83,17 +74,17 @@ class Catalogue:
         if sha256 is not None and manifest_cid is None:
             raise RefusedError(Code.BAD_REQUEST, "sha256 is the manifest's digest: give manifestCid, too.")
         if manifest_cid is None:
-            data = self._read_checked("cid", cid)
+            data = self._pins.read_checked("cid", cid)
             manifests.check_embedded(data)
             return self._publish(name, cid=cid, data=data, app=True)
         if manifest_cid == cid:
             raise RefusedError(
                 Code.BAD_MANIFEST, "manifestCid names the content itself, not a manifest of it."
             )
-        manifest = self._read_checked("manifestCid", manifest_cid)
+        manifest = self._pins.read_checked("manifestCid", manifest_cid)
         if len(manifest) > MAX_MANIFEST_BYTES:
             raise RefusedError(Code.BAD_MANIFEST, f"the manifest is larger than {MAX_MANIFEST_BYTES} bytes.")
-        data = self._read_checked("cid", cid)
+        data = self._pins.read_checked("cid", cid)
         manifests.check_strict(manifest, digest=sha256, cid=cid, content=data)
         return self._publish(name, cid=cid, data=data, app=True, manifest_cid=manifest_cid, manifest=manifest)
 
@@ -104,10 +95,12 @@ class Catalogue:
 
     def install_by_cid(self, caller: Caller, cid: str) -> Entry:
         """Install the app last published with `cid`, of those the caller may see."""
-        _check_cid("cid", cid)
-        entry = self._store.latest_app_with(cid, protected=caller.role is not None)
-        if entry is None:
+        check_cid("cid", cid)
+        protected = caller.role is not None
+        found = self._integrity.entry("cid", lambda: self._store.latest_app_with(cid, protected=protected))
+        if found is None:
             raise RefusedError(Code.NOT_FOUND, "no app is published with this CID.")
+        entry = found.intact()
         self._require_change(caller, entry.name)
         return self._install(entry)
 
@@ -123,21 +116,18 @@ class Catalogue:
         self._require_change(caller, name)
         with self._store.changing_pins():
             entry = self._store.get(name)
-            if entry is None:
-                return
-            # Unpin first: if that fails the name is still there, and removing it can be repeated.
-            self._unpin(entry)
-            self._store.remove(name)
+            if entry is not None:
+                self._pins.remove(entry)
 
     def _require_change(self, caller: Caller, name: str) -> None:
         self._access.require_write(caller, name)
         check_name(name)
 
     def _known(self, name: str) -> Entry:
-        entry = self._store.get(name)
-        if entry is None:
+        found = self._integrity.entry("name", lambda: self._store.get(name))
+        if found is None:
             raise RefusedError(Code.NOT_FOUND, "nothing is published under this name.")
-        return entry
+        return found.intact()
 
     def _publish(
         self,
@@ -158,66 +148,23 @@ class Catalogue:
             manifest_cid=manifest_cid,
             manifest=manifest,
         )
+        with self._integrity.watching():
+            proofs.check(entry).intact()
         # What the name named before stays pinned: others may rely on it.
         with self._store.changing_pins():
-            self._pin(entry)
+            self._pins.pin(entry)
             self._store.put(entry)
         return entry
 
     def _install(self, entry: Entry) -> Entry:
-        if hashlib.sha256(self._read("cid", entry.cid)).hexdigest() != entry.sha256:
+        if hashlib.sha256(self._pins.read("cid", entry.cid)).hexdigest() != entry.sha256:
             raise RefusedError(Code.TAMPERED, "the content is not what was published under this name.")
-        if entry.manifest_cid is not None and self._read("manifestCid", entry.manifest_cid) != entry.manifest:
+        if (
+            entry.manifest_cid is not None
+            and self._pins.read("manifestCid", entry.manifest_cid) != entry.manifest
+        ):
             raise RefusedError(Code.TAMPERED, "the manifest is not what was published under this name.")
         with self._store.changing_pins():
-            self._pin(entry)
+            self._pins.pin(entry)
             self._store.install(entry.name, entry.cid)
         return entry
-
-    def _read(self, argument: str, cid: str) -> bytes:
-        _check_cid(argument, cid)
-        with _ipfs_errors():
-            return self._ipfs.cat(cid, check=False)
-
-    def _read_checked(self, argument: str, cid: str) -> bytes:
-        data = self._read(argument, cid)
-        if not cids.matches(cid, data):
-            raise RefusedError(
-                Code.BAD_REQUEST,
-                f"the bytes that the IPFS node gives for {argument} do not have this CID as a file that "
-                "`ipfs add` made with its default options, so they cannot be checked.",
-            )
-        return data
-
-    def _pin(self, entry: Entry) -> None:
-        with _ipfs_errors():
-            for cid in _cids_of(entry):
-                self._ipfs.pin_add(cid)
-
-    def _unpin(self, entry: Entry) -> None:
-        with _ipfs_errors():
-            for cid in _cids_of(entry):
-                if not self._store.needs(cid, besides=entry.name) and self._ipfs.is_pinned(cid):
-                    self._ipfs.pin_rm(cid)
-
-
-def _cids_of(entry: Entry) -> set[str]:
-    return {entry.cid} if entry.manifest_cid is None else {entry.cid, entry.manifest_cid}
-
-
-def _check_cid(argument: str, cid: str) -> None:
-    try:
-        if len(cid) <= MAX_CID_LENGTH:
-            cids.parse_cid(cid)
-            return
-    except FormatError:
-        pass
-    raise RefusedError(Code.BAD_REQUEST, f"{argument} is not a CID.")
-
-
-@contextmanager
-def _ipfs_errors() -> Iterator[None]:
-    try:
-        yield
-    except ServiceError as error:
-        raise RefusedError(Code.IPFS_UNAVAILABLE, f"{error}.") from error

@@ -1,7 +1,8 @@
 """GraphQL documents: parsed, validated and bounded once, then kept for the next request.
 
 Limits are counted before anything runs: tokens (parsing and validation stay cheap),
-nesting, and root fields (each is a look-up; aliases would multiply them).
+nesting, root fields (each is a look-up; aliases would multiply them), and cost: the fields of
+the largest answer there can be, a field of a list once for each item.
 """
 
 import threading
@@ -15,6 +16,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     InlineFragmentNode,
+    IntValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     parse,
@@ -25,6 +27,23 @@ MAX_TOKENS = 2_000
 # The introspection query of common tools nests 15 deep.
 MAX_DEPTH = 20
 MAX_ROOT_FIELDS = 32
+# The introspection query of common tools costs about half.
+MAX_COST = 100_000
+# The most items that each list can have; of introspection about what this schema has.
+_ITEMS = {
+    "searchApps": 100,
+    "searchContent": 100,
+    "proofChain": 4,
+    "kleinProbes": 10,
+    "types": 40,
+    "fields": 10,
+    "args": 3,
+    "inputFields": 3,
+    "enumValues": 5,
+    "directives": 6,
+}
+# Of each item, for checking it against the registry's laws.
+_CHECKING = {"searchApps": 10, "searchContent": 40}
 _MAX_ERRORS = 10
 _CACHED_DOCUMENTS = 256
 _CACHED_LENGTH = 8_192
@@ -96,16 +115,26 @@ def _beyond_limits(document: DocumentNode) -> list[GraphQLError]:
                         node,
                     )
                 ]
+            cost = measure.cost(node.selection_set)
+            if cost > MAX_COST:
+                return [
+                    GraphQLError(
+                        f"the query costs {cost} (fields, those of lists for each item); at most {MAX_COST} "
+                        "are allowed: ask for less at once, with a literal `limit`.",
+                        node,
+                    )
+                ]
     return []
 
 
 class _Measure:
-    """Depth and root fields of selections, each fragment measured once."""
+    """Depth, root fields and cost of selections, each fragment measured once."""
 
     def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
         self._fragments = fragments
         self._depths: dict[str, int] = {}
         self._roots: dict[str, frozenset[str]] = {}
+        self._costs: dict[str, int] = {}
 
     def depth(self, selections: SelectionSetNode | None) -> int:
         deepest = 0
@@ -139,3 +168,30 @@ class _Measure:
         if name not in self._roots:
             self._roots[name] = self.root_fields(self._fragments[name].selection_set)
         return self._roots[name]
+
+    def cost(self, selections: SelectionSetNode | None) -> int:
+        """The fields of the largest answer to `selections`."""
+        total = 0
+        for node in selections.selections if selections else ():
+            if isinstance(node, FieldNode):
+                total += _items(node) * (
+                    1 + _CHECKING.get(node.name.value, 0) + self.cost(node.selection_set)
+                )
+            elif isinstance(node, InlineFragmentNode):
+                total += self.cost(node.selection_set)
+            elif isinstance(node, FragmentSpreadNode):
+                total += self._fragment_cost(node.name.value)
+        return total
+
+    def _fragment_cost(self, name: str) -> int:
+        if name not in self._costs:
+            self._costs[name] = self.cost(self._fragments[name].selection_set)
+        return self._costs[name]
+
+
+def _items(node: FieldNode) -> int:
+    most = _ITEMS.get(node.name.value, 1)
+    for argument in node.arguments:
+        if argument.name.value == "limit" and isinstance(argument.value, IntValueNode):
+            return min(most, max(1, int(argument.value.value)))
+    return most

@@ -20,9 +20,30 @@ class Code(StrEnum):
     INTERNAL = "INTERNAL"
 
 
+class Violation(StrEnum):
+    """Which law a row breaks that was altered behind the registry's back."""
+
+    CONSERVATION = "conservation"
+    BIJECTION = "bijection"
+
+
 class RefusedError(HologramError):
     """A request the registry does not do: its code, and one sentence for the caller."""
 
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class AlteredError(RefusedError):
+    """A row is not what the registry wrote: TAMPERED, which law it breaks, and how.
+
+    `name` and `content_id` are as the row has them; the text for the caller holds neither.
+    """
+
+    def __init__(self, name: str, content_id: str, violation: Violation, details: str) -> None:
+        super().__init__(Code.TAMPERED, f"this entry was altered in the database: {details}.")
+        self.name = name
+        self.content_id = content_id
+        self.violation = violation
+        self.details = details

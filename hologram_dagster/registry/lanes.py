@@ -28,7 +28,13 @@ class Lane:
     def __init__(self, name: str, *, threads: int, waiting: int, max_wait_s: float) -> None:
         self._max_wait_s = max_wait_s
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._room = threading.BoundedSemaphore(threads + waiting)
+        self._capacity = threads + waiting
+        self._inside = 0
+        self._mutex = threading.Lock()
+
+    def inside(self) -> int:
+        """How many requests wait or are at work."""
+        return self._inside
 
     async def run(self, work: Callable[[], _Result]) -> _Result:
         """Do `work` in a thread of this lane.
@@ -43,16 +49,22 @@ class Lane:
                 raise LaneFullError
             return work()
 
-        if not self._room.acquire(blocking=False):
-            raise LaneFullError
+        with self._mutex:
+            if self._inside >= self._capacity:
+                raise LaneFullError
+            self._inside += 1
         try:
             future = self._pool.submit(in_time)
         except RuntimeError:
-            self._room.release()
+            self._leave()
             raise
         # The place is free when the work is done, even if whoever waited has gone.
-        future.add_done_callback(lambda _: self._room.release())
+        future.add_done_callback(lambda _: self._leave())
         return await asyncio.wrap_future(future)
+
+    def _leave(self) -> None:
+        with self._mutex:
+            self._inside -= 1
 
     def close(self) -> None:
         """Drop what waits; what a thread works on ends by its own time limit."""

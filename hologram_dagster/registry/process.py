@@ -18,6 +18,8 @@ from hologram_dagster.processes import start_child, stop_child
 from hologram_dagster.registry.server import ANNOUNCEMENT
 
 _START_TIMEOUT_S = 30.0
+# More than the server takes to answer what it has accepted.
+_STOP_TIMEOUT_S = 20.0
 _MAX_LOG_BYTES = 1 << 20
 
 
@@ -100,7 +102,7 @@ class RegistryProcess:
     def stop(self) -> None:
         """End it; it answers first what it has begun. Stopped already is fine."""
         if self._process is not None:
-            stop_child(self._process)
+            stop_child(self._process, grace_s=_STOP_TIMEOUT_S)
 
     def restart(self) -> None:
         """Stop it if it runs, and start it again on the same port and database.

@@ -1,11 +1,12 @@
 """`python -m hologram_dagster.registry.server`: the registry as a process.
 
-Prints one line, `listening on URL`, when it serves; ends by SIGTERM after answering
-what it has begun. Settings are arguments; the environment is not read.
+Prints one line, `listening on URL`, when it serves; ends by SIGTERM, with status 0, after answering
+what it has accepted. Settings are arguments; the environment is not read.
 """
 
 import argparse
 import logging
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -22,8 +23,11 @@ from hologram_dagster.secrets.redactor import RedactingFilter
 
 ANNOUNCEMENT = "listening on "
 _BACKLOG = 512
-_GRACE_S = 4
+# Longer than anything accepted waits (`app.MAX_WAIT_S`) and works (`app.IPFS_TIMEOUT_S`).
+_GRACE_S = 12
 _KEEP_ALIVE_S = 75
+_MAX_MESSAGE_BYTES = 64 << 10
+_MAX_MESSAGES = 32
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -73,6 +77,8 @@ class _Server(uvicorn.Server):
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until SIGTERM; returns 2 if it cannot start."""
+    # uvicorn raises what ended it once more when it has answered everything: that is a good end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     options = _parse(arguments)
     handler = logging.StreamHandler()
     handler.addFilter(RedactingFilter())
@@ -91,6 +97,8 @@ def main(arguments: Sequence[str]) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
+        ws_max_size=_MAX_MESSAGE_BYTES,
+        ws_max_queue=_MAX_MESSAGES,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
     )

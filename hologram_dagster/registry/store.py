@@ -1,4 +1,4 @@
-"""The registry's rows: names and what they name, their proofs, installations.
+"""The registry's rows: names and what they name, their proofs, contents, installations.
 
 What belongs here: reading and writing rows, each write durable when it returns.
 What does not: what they mean (`catalogue`), and bytes, which are in IPFS.
@@ -13,15 +13,20 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import Row, Table, bindparam, delete, false, func, or_, select
+from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, false, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from hologram_dagster.registry.faults import Code, RefusedError
-from hologram_dagster.registry.tables import first_line, installations, names, open_database
+from hologram_dagster.registry.faults import AlteredError, Code, RefusedError, Violation
+from hologram_dagster.registry.tables import (
+    LOCK_KEY,
+    contents,
+    first_line,
+    installations,
+    names,
+    open_database,
+)
 
-# Key of the PostgreSQL advisory lock: "holo" in ASCII.
-_LOCK_KEY = 0x686F6C6F
 _LOCK_WAIT_S = 5
 
 _Parameters = ParamSpec("_Parameters")
@@ -30,7 +35,11 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One name and what it names. `layers`: the proof chain's names and hashes when published."""
+    """One name and what it names.
+
+    `atlas`: the Atlas metadata as pairs, in their order. `layers`: the proof chain's names
+    and hashes when published.
+    """
 
     name: str
     protected: bool
@@ -41,22 +50,91 @@ class Entry:
     sha256: str
     size: int
     encoding: str
-    atlas: Mapping[str, Any]
+    atlas: tuple[tuple[str, Any], ...]
     layers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What was stored with its text: its entry, the text's bytes, where it is found, its times.
+
+    `created_at` and `updated_at` are ISO-8601, UTC; `seal` covers what the entry's proof
+    chain does not.
+    """
+
+    entry: Entry
+    data: bytes
+    mime_type: str | None
+    page: int
+    cycle: int
+    r96_class: int
+    created_at: str
+    updated_at: str
+    seal: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a search of contents asks for; None asks nothing."""
+
+    mime_type: str | None = None
+    r96_class: int | None = None
+    page: int | None = None
+    cycle: int | None = None
 
 
 _COLUMNS = tuple(names.c[field] for field in Entry.__dataclass_fields__)
 _BY_NAME = select(*_COLUMNS).where(names.c.name == bindparam("key"))
 _BY_ENCODING = select(*_COLUMNS).where(names.c.encoding == bindparam("key"))
 
+_CONTENT_FIELDS = tuple(field for field in Content.__dataclass_fields__ if field != "entry")
+_CONTENTS = select(*_COLUMNS, *(contents.c[field] for field in _CONTENT_FIELDS)).join(
+    contents, contents.c.name == names.c.name
+)
+_CONTENT_BY_NAME = _CONTENTS.where(names.c.name == bindparam("key"))
+_CONTENT_BY_ENCODING = _CONTENTS.where(names.c.encoding == bindparam("key"))
+_NEWEST_FIRST = (contents.c.updated_at.desc(), contents.c.name.desc())
+
 
 def _entry(row: Row[Any]) -> Entry:
-    fields = row._mapping
-    layers = tuple((layer, digest) for layer, digest in json.loads(fields["layers"]))
-    return Entry(**{**fields, "atlas": json.loads(fields["atlas"]), "layers": layers})
+    fields = {field: row._mapping[field] for field in Entry.__dataclass_fields__}
+    try:
+        atlas = tuple(json.loads(fields["atlas"]).items())
+        layers = tuple((layer, digest) for layer, digest in json.loads(fields["layers"]))
+        entry = Entry(**{**fields, "atlas": atlas, "layers": layers})
+        hash(entry)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise AlteredError(
+            str(fields["name"]),
+            str(fields["encoding"]),
+            Violation.CONSERVATION,
+            "its metadata or proof chain cannot be read",
+        ) from None
+    return entry
 
 
-def _now() -> str:
+def _content(row: Row[Any]) -> Content:
+    entry = _entry(row)
+    fields = {field: row._mapping[field] for field in _CONTENT_FIELDS}
+    if not isinstance(fields["data"], bytes):
+        raise AlteredError(entry.name, entry.encoding, Violation.CONSERVATION, "its data are no bytes")
+    return Content(entry=entry, **fields)
+
+
+def matching(filters: Filters, *, protected: bool) -> Select[Any]:
+    """The names of the contents that `filters` let through, newest first."""
+    statement = select(contents.c.name, func.length(contents.c.data).label("bytes"))
+    for field in Filters.__dataclass_fields__:
+        wanted = getattr(filters, field)
+        if wanted is not None:
+            statement = statement.where(contents.c[field] == wanted)
+    if not protected:
+        statement = statement.where(contents.c.protected == false())
+    return statement.order_by(*_NEWEST_FIRST)
+
+
+def now() -> str:
+    """The time as rows hold it: ISO-8601, UTC, microseconds."""
     # Of fixed width, so that the order of the texts is that of the times.
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
@@ -119,24 +197,30 @@ class Store:
     def _lock_for_all(self, held: ExitStack) -> None:
         connection = held.enter_context(self._engine.connect())
         connection.execute(select(func.set_config("lock_timeout", f"{_LOCK_WAIT_S}s", True)))
-        connection.execute(select(func.pg_advisory_xact_lock(_LOCK_KEY)))
+        connection.execute(select(func.pg_advisory_xact_lock(LOCK_KEY)))
 
     @_storage
-    def put(self, entry: Entry) -> None:
-        """Write `entry` under its name, in the place of what had the name."""
+    def put(self, entry: Entry, content: Content | None = None) -> None:
+        """Write `entry` under its name, in the place of what had the name; `content` if it has one."""
         values = {field: getattr(entry, field) for field in Entry.__dataclass_fields__}
         values |= {
-            "atlas": json.dumps(entry.atlas),
+            "atlas": json.dumps(dict(entry.atlas)),
             "layers": json.dumps(entry.layers),
-            "published_at": _now(),
+            "published_at": now(),
         }
-        self._upsert(names, values)
+        with self._engine.begin() as connection:
+            self._upsert(connection, names, values)
+            if content is None:
+                connection.execute(delete(contents).where(contents.c.name == entry.name))
+                return
+            of_content = {field: getattr(content, field) for field in _CONTENT_FIELDS}
+            of_content |= {"name": entry.name, "protected": entry.protected}
+            self._upsert(connection, contents, of_content)
 
-    def _upsert(self, table: Table, values: Mapping[str, Any]) -> None:
+    def _upsert(self, connection: Connection, table: Table, values: Mapping[str, Any]) -> None:
         statement = self._insert(table).values(**values)
         others = {column: statement.excluded[column] for column in values if column != "name"}
-        with self._engine.begin() as connection:
-            connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=others))
+        connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=others))
 
     @_storage
     def get(self, name: str) -> Entry | None:
@@ -153,6 +237,69 @@ class Store:
         return None if row is None else _entry(row)
 
     @_storage
+    def content(self, name: str) -> Content | None:
+        """The content that has the name `name`."""
+        with self._engine.connect() as connection:
+            row = connection.execute(_CONTENT_BY_NAME, {"key": name}).one_or_none()
+        return None if row is None else _content(row)
+
+    @_storage
+    def content_by_encoding(self, encoding: str) -> Content | None:
+        """The content that has the encoding `encoding`."""
+        with self._engine.connect() as connection:
+            row = connection.execute(_CONTENT_BY_ENCODING, {"key": encoding}).one_or_none()
+        return None if row is None else _content(row)
+
+    @_storage
+    def created_at(self, name: str) -> str | None:
+        """When the content of `name` was first stored."""
+        with self._engine.connect() as connection:
+            created: str | None = connection.scalar(
+                select(contents.c.created_at).where(contents.c.name == name)
+            )
+        return created
+
+    @_storage
+    def find_contents(
+        self, filters: Filters, *, protected: bool, limit: int, offset: int, max_bytes: int
+    ) -> list[Content]:
+        """Up to `limit` contents from the `offset`th on, newest first.
+
+        Raises:
+            RefusedError: BAD_REQUEST, their data are more than `max_bytes` bytes together.
+        """
+        page = matching(filters, protected=protected).limit(limit).offset(offset)
+        with self._engine.begin() as connection:
+            found = connection.execute(page).all()
+            size = sum(row.bytes for row in found)
+            if size > max_bytes:
+                raise RefusedError(
+                    Code.BAD_REQUEST,
+                    f"what was found has {size} bytes, {max_bytes} are left for this answer: "
+                    "ask for fewer with a smaller `limit`.",
+                )
+            chosen = [row.name for row in found]
+            rows = connection.execute(
+                _CONTENTS.where(contents.c.name.in_(chosen)).order_by(*_NEWEST_FIRST)
+            ).all()
+        return [_content(row) for row in rows]
+
+    @_storage
+    def newest_content(self, filters: Filters, *, protected: bool) -> Content | None:
+        """The newest content that `filters` let through."""
+        newest = matching(filters, protected=protected).limit(1).subquery()
+        with self._engine.connect() as connection:
+            row = connection.execute(_CONTENTS.where(names.c.name == select(newest.c.name).scalar_subquery()))
+            found = row.one_or_none()
+        return None if found is None else _content(found)
+
+    @_storage
+    def count_contents(self) -> int:
+        """How many contents there are."""
+        with self._engine.connect() as connection:
+            return connection.scalar(select(func.count()).select_from(contents)) or 0
+
+    @_storage
     def latest_app_with(self, cid: str, *, protected: bool) -> Entry | None:
         """The app last published with `cid`; protected ones only with `protected`."""
         statement = select(*_COLUMNS).where(names.c.cid == cid, names.c.app)
@@ -165,18 +312,16 @@ class Store:
         return None if row is None else _entry(row)
 
     @_storage
-    def search(self, part: str, *, protected: bool, limit: int) -> list[tuple[str, str]]:
-        """Name and CID of up to `limit` apps whose name holds `part`, newest first."""
-        statement = select(names.c.name, names.c.cid).where(
-            names.c.app, names.c.name.icontains(part, autoescape=True)
-        )
+    def search(self, part: str, *, protected: bool, limit: int) -> list[Entry]:
+        """Up to `limit` apps whose name holds `part`, newest first."""
+        statement = select(*_COLUMNS).where(names.c.app, names.c.name.icontains(part, autoescape=True))
         if not protected:
             statement = statement.where(names.c.protected == false())
         with self._engine.connect() as connection:
             rows = connection.execute(
                 statement.order_by(names.c.published_at.desc(), names.c.name).limit(limit)
             ).all()
-        return [(row.name, row.cid) for row in rows]
+        return [_entry(row) for row in rows]
 
     @_storage
     def needs(self, cid: str, *, besides: str) -> bool:
@@ -191,15 +336,17 @@ class Store:
 
     @_storage
     def remove(self, name: str) -> None:
-        """Remove `name` and its installation; none there is fine."""
+        """Remove `name`, its content and its installation; none there is fine."""
         with self._engine.begin() as connection:
-            connection.execute(delete(names).where(names.c.name == name))
-            connection.execute(delete(installations).where(installations.c.name == name))
+            for table in (names, contents, installations):
+                connection.execute(delete(table).where(table.c.name == name))
 
     @_storage
     def install(self, name: str, cid: str) -> None:
         """Note that `name` is installed with the content `cid`."""
-        self._upsert(installations, {"name": name, "cid": cid, "installed_at": _now()})
+        values = {"name": name, "cid": cid, "installed_at": now()}
+        with self._engine.begin() as connection:
+            self._upsert(connection, installations, values)
 
     @_storage
     def uninstall(self, name: str) -> bool:

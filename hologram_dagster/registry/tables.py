@@ -4,6 +4,7 @@ SQLite (WAL, synchronous=FULL: a commit is on disk before it is acknowledged) or
 PostgreSQL, by the URL. What belongs here: columns and connections; rows are `store`.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import (
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -20,18 +22,25 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
+    func,
     insert,
+    inspect,
     select,
+    update,
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from hologram_dagster.errors import HologramError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _BUSY_TIMEOUT_MS = 5_000
 # A connection for each thread of both lanes, and some for the readiness check.
 _CONNECTIONS = 16
+# Key of the PostgreSQL advisory lock: "holo" in ASCII.
+LOCK_KEY = 0x686F6C6F
+# Execution option of a connection that will write: it takes SQLite's write lock at its beginning.
+_WRITES = "hologram_writes"
 
 _metadata = MetaData()
 
@@ -62,6 +71,29 @@ installations = Table(
     Column("installed_at", String(32), nullable=False),
 )
 
+# What was stored with its text: the second dialect's content. Each filter of a search has an index that
+# also gives the order, newest first.
+contents = Table(
+    "contents",
+    _metadata,
+    Column("name", String(512), primary_key=True),
+    Column("protected", Boolean, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("mime_type", String(128)),
+    Column("page", Integer, nullable=False),
+    Column("cycle", Integer, nullable=False),
+    Column("r96_class", Integer, nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("updated_at", String(32), nullable=False),
+    Column("seal", String(64), nullable=False),
+    Index("ix_contents_newest", "updated_at", "name"),
+    Index("ix_contents_coordinates", "page", "cycle", "updated_at", "name"),
+    Index("ix_contents_page", "page", "updated_at", "name"),
+    Index("ix_contents_cycle", "cycle", "updated_at", "name"),
+    Index("ix_contents_r96_class", "r96_class", "updated_at", "name"),
+    Index("ix_contents_mime_type", "mime_type", "updated_at", "name"),
+)
+
 
 def first_line(error: SQLAlchemyError) -> str:
     """What the database said, without SQL and parameters."""
@@ -70,33 +102,58 @@ def first_line(error: SQLAlchemyError) -> str:
 
 
 def open_database(url: str) -> Engine:
-    """Open a database, and create the tables of this version if it has none.
+    """Open a database: make the tables if it has none, upgrade those of an older version.
 
     `url` is SQLAlchemy's: `sqlite:////folder/registry.sqlite`, `postgresql://user@host/name`.
 
     Raises:
-        HologramError: the URL is malformed, the database cannot be opened, or its tables
-            are of another version of this program.
+        HologramError: the URL is malformed, the database cannot be opened or upgraded, or
+            its tables are of a newer version of this program.
     """
     engine = _engine(url)
     try:
-        with engine.begin() as connection:
-            _metadata.create_all(connection)
-            found = connection.scalar(select(schema_version.c.version))
-            if found is None:
-                connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
+        with engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+            _bring_up_to_date(connection)
     except SQLAlchemyError as error:
         engine.dispose()
         raise HologramError(
             f"cannot open the registry's database: {first_line(error)}. Check --database."
         ) from error
-    if found not in {None, SCHEMA_VERSION}:
+    except HologramError:
         engine.dispose()
+        raise
+    return engine
+
+
+def _bring_up_to_date(connection: Connection) -> None:
+    """All in the caller's transaction: an upgrade that fails leaves the database as it was."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(LOCK_KEY)))
+    found = None
+    if inspect(connection).has_table(schema_version.name):
+        found = connection.scalar(select(schema_version.c.version))
+    if found is None:
+        _metadata.create_all(connection)
+        connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
+        return
+    if found not in {*_UPGRADES, SCHEMA_VERSION}:
         raise HologramError(
             f"the registry's database has tables of version {found}, this program knows version "
             f"{SCHEMA_VERSION}: use the program that made it, or another --database."
         )
-    return engine
+    for version in range(found, SCHEMA_VERSION):
+        _UPGRADES[version](connection)
+    connection.execute(update(schema_version).values(version=SCHEMA_VERSION))
+
+
+def _add_contents(connection: Connection) -> None:
+    # Version 1 kept texts in IPFS alone: what it stored resolves as before, and is content of the
+    # second dialect once it is stored again.
+    contents.create(connection)
+
+
+# How to get from each older version to the next one.
+_UPGRADES: dict[int, Callable[[Connection], None]] = {1: _add_contents}
 
 
 def _engine(url: str) -> Engine:
@@ -136,4 +193,5 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

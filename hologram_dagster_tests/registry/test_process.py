@@ -81,8 +81,10 @@ def test_what_is_altered_in_the_database_shows(node: IpfsNode, tmp_path: Path) -
         other = post(UPSERT, {"n": "b", "c": "other"})["data"]["upsertObject"]["cid"]
 
         alter(tmp_path, "UPDATE names SET cid = ? WHERE name = 'a'", other)
-        body = post('{ resolve(name: "a") { cid proofChain { layer valid } } }')
+        body = post('{ resolve(name: "a") { name proofChain { layer valid } } }')
         assert not any(layer["valid"] for layer in body["data"]["resolve"]["proofChain"])
+        for field in ("cid", "encoding", "manifestCid"):
+            assert code_of(post(f'{{ resolve(name: "a") {{ {field} }} }}')) == "TAMPERED"
         assert code_of(post(RESOLVE, {"n": "a"})) == "TAMPERED"
         # Content swapped behind the name is not installed.
         assert code_of(post('mutation { installApp(name: "a") { status } }')) == "TAMPERED"

@@ -43,8 +43,8 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def database(url: str) -> Iterator[Store]:
     database = Store(url)
     yield database
-    for name, _ in database.search("", protected=True, limit=1000):
-        database.remove(name)
+    for found in database.search("", protected=True, limit=1000):
+        database.remove(found.name)
     database.close()
 
 
@@ -78,7 +78,7 @@ def test_search_takes_wildcards_literally_and_the_newest_first(database: Store) 
         database.put(made(name))
 
     def hits(part: str, limit: int = 10) -> list[str]:
-        return [name for name, _ in database.search(part, protected=False, limit=limit)]
+        return [found.name for found in database.search(part, protected=False, limit=limit)]
 
     assert hits("app_") == ["APP_2", "app_1"]
     assert hits("%") == ["app%1"]
@@ -93,7 +93,7 @@ def test_search_shows_apps_and_protected_ones_only_when_asked(database: Store) -
     database.put(made("secure/app"))
     database.put(made("object", app=False))
     assert database.search("", protected=False, limit=10) == []
-    assert database.search("", protected=True, limit=10) == [("secure/app", "QmX")]
+    assert database.search("", protected=True, limit=10) == [made("secure/app")]
     database.remove("object")
 
 

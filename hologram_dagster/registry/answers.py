@@ -1,0 +1,54 @@
+"""How the registry answers over HTTP and WebSocket: JSON, errors with a code, never a traceback."""
+
+import json
+import logging
+from typing import Any
+
+from graphql import GraphQLError
+from starlette.responses import Response
+
+from hologram_dagster.registry.faults import Code, RefusedError
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 1
+
+
+def as_json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """`content` as an answer."""
+    # ASCII, so that half a surrogate pair in a query cannot break the answer.
+    body = json.dumps(content, separators=(",", ":")).encode()
+    return Response(body, status, headers, media_type="application/json")
+
+
+def refusal(status: int, code: Code, message: str, headers: dict[str, str] | None = None) -> Response:
+    """An HTTP error in the form of a GraphQL error."""
+    return as_json({"errors": [{"message": message, "extensions": {"code": code}}]}, status, headers)
+
+
+def overloaded() -> Response:
+    """503 with `Retry-After`."""
+    return refusal(
+        503,
+        Code.OVERLOADED,
+        f"the registry is busy; try again in {RETRY_AFTER_S} s.",
+        {"Retry-After": str(RETRY_AFTER_S)},
+    )
+
+
+def formatted(error: GraphQLError, _debug: bool = False) -> dict[str, Any]:
+    """A GraphQL error as the client gets it; a bug of ours goes to the log alone."""
+    content: dict[str, Any] = {**error.formatted}
+    original = error.original_error
+    # A subscription wraps what its source raised once more than a query does.
+    while isinstance(original, GraphQLError) and original.original_error is not None:
+        original = original.original_error
+    if original is None or isinstance(original, GraphQLError):
+        code = Code.BAD_REQUEST
+    elif isinstance(original, RefusedError):
+        code = original.code
+    else:
+        logger.error("a resolver failed", exc_info=original)
+        code = Code.INTERNAL
+        content["message"] = "the registry failed at this; its log says more."
+    return {**content, "extensions": {"code": code}}
