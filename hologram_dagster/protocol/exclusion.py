@@ -66,8 +66,9 @@ def _place(path: Sequence[Any], count: int) -> int | None:
         if not isinstance(step, Mapping):
             return None
         place += (step.get("dir") == "L") << level
-    # The last leaf of an odd level stands for the one behind it, too.
-    return place if place < count else None
+    # The last leaf of an odd level can stand at the place behind it, too. There nothing lies
+    # between it and itself, so that gains no proof.
+    return place
 
 
 def _stated_place(neighbour: object) -> int | None:

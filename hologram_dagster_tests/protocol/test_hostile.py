@@ -99,6 +99,8 @@ def test_a_ledger_line_is_an_entry_or_a_ledger_error(line: bytes) -> None:
 
 
 @given(st.binary(max_size=300) | damaged(CONTAINER))
+@example(b'{"boundary":{:},"bulk":{},"timestamp":1}')
+@example(b'{"boundary":{},"bulk":{,:":1:},"timestamp":1}')
 def test_guesses_never_fail(wire: bytes) -> None:
     guess_parts(wire)
 
