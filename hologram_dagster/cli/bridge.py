@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 def _standard_input() -> str:
     if sys.stdin is None:
         raise FormatError("Standard input is closed: there is nothing to read for -.")
-    read = sys.stdin.buffer.read(MAX_ARGUMENT + 3)
+    try:
+        read = sys.stdin.buffer.read(MAX_ARGUMENT + 3)
+    except OSError as error:
+        raise FormatError(f"Standard input cannot be read: {error.strerror}.") from None
     # Of a file or a pipe from echo, the line's end is not meant.
     text = read.removesuffix(b"\n").removesuffix(b"\r")
     if len(text) > MAX_ARGUMENT:
