@@ -12,13 +12,15 @@ from hologram_dagster.registry.faults import Code, RefusedError
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 1
+# A name may hold a script's text; no browser may take an answer for a page.
+_HEADERS = {"X-Content-Type-Options": "nosniff"}
 
 
 def as_json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """`content` as an answer."""
     # ASCII, so that half a surrogate pair in a query cannot break the answer.
     body = json.dumps(content, separators=(",", ":")).encode()
-    return Response(body, status, headers, media_type="application/json")
+    return Response(body, status, {**_HEADERS, **(headers or {})}, media_type="application/json")
 
 
 def refusal(status: int, code: Code, message: str, headers: dict[str, str] | None = None) -> Response:

@@ -93,6 +93,11 @@ class RegistryProcess:
         """Whether the process runs."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def exit_status(self) -> int | None:
+        """What the process started last ended with (negative: the signal); None while it runs."""
+        return self._started().poll()
+
     def kill(self) -> None:
         """SIGKILL, and wait until it is dead."""
         process = self._started()

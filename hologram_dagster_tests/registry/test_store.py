@@ -161,16 +161,6 @@ def test_sqlite_is_set_to_be_durable(tmp_path: Path) -> None:
     database.close()
 
 
-def test_tables_of_another_version_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "r.sqlite"
-    Store(f"sqlite:///{path}").close()
-    with sqlite3.connect(path) as raw:
-        raw.execute("UPDATE schema_version SET version = 99")
-    raw.close()
-    with pytest.raises(HologramError, match="version 99"):
-        Store(f"sqlite:///{path}")
-
-
 @pytest.mark.parametrize(
     "url",
     ["", "no url", "mysql://a/b", "sqlite://", "sqlite:////no/such/folder/r.sqlite", "sqlite:////dev/null"],
