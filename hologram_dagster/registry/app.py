@@ -257,7 +257,7 @@ async def _read_query(request: Request) -> _Query:
     except ClientDisconnect:
         raise _BadRequestError(400, "the request broke off.") from None
     try:
-        content = json.loads(body)
+        content = json.loads(body.decode())
     except (ValueError, RecursionError):
         raise _BadRequestError(400, "the request is not JSON.") from None
     if not isinstance(content, dict) or not isinstance(content.get("query"), str):

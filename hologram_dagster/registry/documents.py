@@ -44,6 +44,7 @@ _ITEMS = {
 }
 # Of each item, for checking it against the registry's laws.
 _CHECKING = {"searchApps": 10, "searchContent": 40}
+_LIMIT_DIGITS = 9
 _MAX_ERRORS = 10
 _CACHED_DOCUMENTS = 256
 _CACHED_LENGTH = 8_192
@@ -88,7 +89,8 @@ class Documents:
             # The parser descends; so deep a query exhausts it before its depth is counted.
             raise DocumentError([GraphQLError("the query nests too deep.")]) from None
         if errors:
-            raise DocumentError(errors)
+            # Whatever they come from (a number of too many digits), they are about the query.
+            raise DocumentError([GraphQLError(error.message, error.nodes) for error in errors])
         if len(query) <= _CACHED_LENGTH:
             with self._lock:
                 self._cache[query] = document
@@ -193,5 +195,6 @@ def _items(node: FieldNode) -> int:
     most = _ITEMS.get(node.name.value, 1)
     for argument in node.arguments:
         if argument.name.value == "limit" and isinstance(argument.value, IntValueNode):
-            return min(most, max(1, int(argument.value.value)))
+            digits = argument.value.value
+            return min(most, max(1, int(digits))) if len(digits) <= _LIMIT_DIGITS else most
     return most

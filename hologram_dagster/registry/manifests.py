@@ -29,7 +29,8 @@ def _object_in(data: bytes) -> dict[str, Any] | None:
         _DuplicateKeyError: readers would differ on which of two equal keys counts.
     """
     try:
-        value = json.loads(data, object_pairs_hook=_unique_keys)
+        # Decoded here: of bytes, Python would take UTF-16, too, which other readers do not.
+        value = json.loads(data.decode(), object_pairs_hook=_unique_keys)
     except _DuplicateKeyError:
         raise
     except (ValueError, RecursionError):
