@@ -137,7 +137,7 @@ class _Endpoint:
         self._documents = documents
         self._access = access
         self._figures = figures
-        self._reads = Lane("read", threads=4, waiting=252, max_wait_s=MAX_WAIT_S)
+        self._reads = Lane("read", threads=2, waiting=254, max_wait_s=MAX_WAIT_S)
         self._mutations = Lane("mutation", threads=8, waiting=120, max_wait_s=MAX_WAIT_S)
         for name, lane in (("reads", self._reads), ("mutations", self._mutations)):
             figures.watch(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, false, func, or_, select
@@ -22,12 +22,14 @@ from hologram_dagster.registry.tables import (
     LOCK_KEY,
     contents,
     first_line,
+    for_single_reads,
     installations,
     names,
     open_database,
 )
 
 _LOCK_WAIT_S = 5
+_KEPT = 2_048
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
@@ -96,11 +98,16 @@ _CONTENT_BY_ENCODING = _CONTENTS.where(names.c.encoding == bindparam("key"))
 _NEWEST_FIRST = (contents.c.updated_at.desc(), contents.c.name.desc())
 
 
+@lru_cache(_KEPT)
+def _parsed(atlas: str, layers: str) -> tuple[tuple[tuple[str, Any], ...], tuple[tuple[str, str], ...]]:
+    pairs = json.loads(layers)
+    return tuple(json.loads(atlas).items()), tuple((layer, digest) for layer, digest in pairs)
+
+
 def _entry(row: Row[Any]) -> Entry:
     fields = {field: row._mapping[field] for field in Entry.__dataclass_fields__}
     try:
-        atlas = tuple(json.loads(fields["atlas"]).items())
-        layers = tuple((layer, digest) for layer, digest in json.loads(fields["layers"]))
+        atlas, layers = _parsed(fields["atlas"], fields["layers"])
         entry = Entry(**{**fields, "atlas": atlas, "layers": layers})
         hash(entry)
     except (ValueError, TypeError, AttributeError, RecursionError):
@@ -160,6 +167,7 @@ class Store:
     def __init__(self, url: str) -> None:
         """Open the database at `url`; see `tables.open_database` for its errors."""
         self._engine = open_database(url)
+        self._reading = for_single_reads(self._engine)
         self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
         self._mutex = threading.Lock()
 
@@ -225,35 +233,35 @@ class Store:
     @_storage
     def get(self, name: str) -> Entry | None:
         """What has the name `name`."""
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             row = connection.execute(_BY_NAME, {"key": name}).one_or_none()
         return None if row is None else _entry(row)
 
     @_storage
     def get_by_encoding(self, encoding: str) -> Entry | None:
         """What has the encoding `encoding`."""
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             row = connection.execute(_BY_ENCODING, {"key": encoding}).one_or_none()
         return None if row is None else _entry(row)
 
     @_storage
     def content(self, name: str) -> Content | None:
         """The content that has the name `name`."""
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             row = connection.execute(_CONTENT_BY_NAME, {"key": name}).one_or_none()
         return None if row is None else _content(row)
 
     @_storage
     def content_by_encoding(self, encoding: str) -> Content | None:
         """The content that has the encoding `encoding`."""
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             row = connection.execute(_CONTENT_BY_ENCODING, {"key": encoding}).one_or_none()
         return None if row is None else _content(row)
 
     @_storage
     def created_at(self, name: str) -> str | None:
         """When the content of `name` was first stored."""
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             created: str | None = connection.scalar(
                 select(contents.c.created_at).where(contents.c.name == name)
             )
@@ -288,7 +296,7 @@ class Store:
     def newest_content(self, filters: Filters, *, protected: bool) -> Content | None:
         """The newest content that `filters` let through."""
         newest = matching(filters, protected=protected).limit(1).subquery()
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             row = connection.execute(_CONTENTS.where(names.c.name == select(newest.c.name).scalar_subquery()))
             found = row.one_or_none()
         return None if found is None else _content(found)
@@ -296,7 +304,7 @@ class Store:
     @_storage
     def count_contents(self) -> int:
         """How many contents there are."""
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             return connection.scalar(select(func.count()).select_from(contents)) or 0
 
     @_storage
@@ -305,7 +313,7 @@ class Store:
         statement = select(*_COLUMNS).where(names.c.cid == cid, names.c.app)
         if not protected:
             statement = statement.where(names.c.protected == false())
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             row = connection.execute(
                 statement.order_by(names.c.published_at.desc(), names.c.name).limit(1)
             ).one_or_none()
@@ -317,7 +325,7 @@ class Store:
         statement = select(*_COLUMNS).where(names.c.app, names.c.name.icontains(part, autoescape=True))
         if not protected:
             statement = statement.where(names.c.protected == false())
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             rows = connection.execute(
                 statement.order_by(names.c.published_at.desc(), names.c.name).limit(limit)
             ).all()
@@ -331,7 +339,7 @@ class Store:
             .where(or_(names.c.cid == cid, names.c.manifest_cid == cid), names.c.name != besides)
             .limit(1)
         )
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             return connection.execute(statement).first() is not None
 
     @_storage

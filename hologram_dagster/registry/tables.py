@@ -41,6 +41,8 @@ _CONNECTIONS = 16
 LOCK_KEY = 0x686F6C6F
 # Execution option of a connection that will write: it takes SQLite's write lock at its beginning.
 _WRITES = "hologram_writes"
+# Of one that reads by single statements: no transaction around each.
+_SINGLE_READS = "hologram_single_reads"
 
 _metadata = MetaData()
 
@@ -125,6 +127,13 @@ def open_database(url: str) -> Engine:
     return engine
 
 
+def for_single_reads(engine: Engine) -> Engine:
+    """The same database, for reading by one statement a connection: half the cost."""
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="AUTOCOMMIT")
+    return engine.execution_options(**{_SINGLE_READS: True})
+
+
 def _bring_up_to_date(connection: Connection) -> None:
     """All in the caller's transaction: an upgrade that fails leaves the database as it was."""
     if connection.dialect.name == "postgresql":
@@ -193,5 +202,6 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get(_SINGLE_READS):
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITES) else "BEGIN")
