@@ -253,6 +253,53 @@ def gate_table(trials: Iterable[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+# What the pooled rows are made of: a name and the candidates it covers.
+POOLS = {
+    "unchanged": tuple(effect.name for effect in EFFECTS if effect.null),
+    "5 %": ("5 %",),
+    "10 %": ("10 %",),
+    "20 %": ("20 %",),
+    "10 % of the calls x2": ("10 % of the calls x2",),
+}
+
+
+def pooled_table(trials: Sequence[dict[str, Any]]) -> str:
+    """What the gate said, all operations and hosts together, then a row an operation and a row a host.
+
+    Of unchanged candidates also what it means for a whole gate, which compares every operation:
+    at most 1 - (1 - upper bound)^operations of such gates are red by mistake.
+    """
+    counted = [trial for trial in trials if trial["method"] == METHOD]
+    lines = [
+        "| candidate | where | n | FAIL | 95 % bounds, % | errors | median s |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, effects in POOLS.items():
+        of_pool = [trial for trial in counted if trial["effect"] in effects]
+        parts = {
+            "all": of_pool,
+            **{operation: [t for t in of_pool if t["operation"] == operation] for operation in OPERATIONS},
+            "quiet": [t for t in of_pool if not t["hog"]],
+            "hog": [t for t in of_pool if t["hog"]],
+        }
+        for where, members in parts.items():
+            if not members:
+                continue
+            fails = sum(trial["verdict"] == "fail" for trial in members)
+            lines.append(
+                f"| {name} | {where} | {len(members)} | {fails} | {bounds(fails, len(members))} "
+                f"| {sum(trial['verdict'] == 'error' for trial in members)} "
+                f"| {statistics.median(trial['seconds'] for trial in members):.1f} |"
+            )
+    unchanged = [trial for trial in counted if trial["effect"] in POOLS["unchanged"]]
+    fails = sum(trial["verdict"] == "fail" for trial in unchanged)
+    if unchanged:
+        high = scipy.stats.binomtest(fails, len(unchanged)).proportion_ci(0.95, "exact").high
+        whole = 100 * (1 - (1 - high) ** len(OPERATIONS))
+        lines.append(f"\nOf whole gates of an unchanged revision at most {whole:.1f} % are red by mistake.")
+    return "\n".join(lines)
+
+
 def rival_table(trials: Iterable[dict[str, Any]]) -> str:
     """What other rules say of the same samples, percent flagged: beside / stored."""
     lines = [f"| operation | host | candidate | {' | '.join(RIVALS)} |", "|---" * (3 + len(RIVALS)) + "|"]
@@ -279,16 +326,24 @@ def document(before: str, trials: Sequence[dict[str, Any]]) -> str:
     facts = (
         f"{machine.cpu}, {machine.cores} cores, Linux {machine.kernel}, Python {machine.python}; "
         f"{len(trials)} trials, {dates[0][:10]} to {dates[-1][:10]}; method {METHOD}, threshold 10 %, "
-        "margin 5 %."
+        f"margin 5 %. Median load of the host (1 min): {_load(trials, hog=False)} quiet, "
+        f"{_load(trials, hog=True)} beside the hog."
     )
     tables = (
         facts,
+        "### Pooled",
+        pooled_table(trials),
         "### The gate",
         gate_table(trials),
         "### Other rules on the same samples",
         rival_table(trials),
     )
     return "\n\n".join((head + BEGIN, *tables, END + tail))
+
+
+def _load(trials: Sequence[dict[str, Any]], *, hog: bool) -> str:
+    loads = [trial["load_1m"] for trial in trials if trial["hog"] is hog and trial["load_1m"] is not None]
+    return f"{statistics.median(loads):.1f}" if loads else "unknown"
 
 
 # --- running -------------------------------------------------------------------------
@@ -322,7 +377,7 @@ def run_study(options: argparse.Namespace) -> None:
                         print(
                             f"{operation}, {place}, {effect.name}: {trial['verdict']} in {trial['seconds']} s"
                         )
-    print(gate_table(trials), "", rival_table(trials), sep="\n")
+    print(pooled_table(trials), "", gate_table(trials), "", rival_table(trials), sep="\n")
     write_whole(DOCUMENT, document(DOCUMENT.read_text(encoding="utf-8"), trials))
 
 
