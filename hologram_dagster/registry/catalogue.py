@@ -114,10 +114,10 @@ class Catalogue:
     def unpublish(self, caller: Caller, name: str) -> None:
         """Remove `name`, and the pins that no other name needs; not there is fine."""
         self._require_change(caller, name)
-        with self._store.changing_pins():
+        with self._store.changing_pins(), self._integrity.watching():
             entry = self._store.get(name)
             if entry is not None:
-                self._pins.remove(entry)
+                self._pins.remove(proofs.check(entry).intact())
 
     def _require_change(self, caller: Caller, name: str) -> None:
         self._access.require_write(caller, name)

@@ -6,13 +6,14 @@ know it, too. Every method raises `RefusedError` for what it does not do.
 """
 
 import re
+from contextlib import suppress
 
 from hologram_dagster.protocol.atlas import CYCLES, PAGES
 from hologram_dagster.protocol.r96 import CLASSES
 from hologram_dagster.registry import proofs
 from hologram_dagster.registry.auth import Access, Caller
 from hologram_dagster.registry.contents import content_for, intact
-from hologram_dagster.registry.faults import Code, RefusedError
+from hologram_dagster.registry.faults import AlteredError, Code, RefusedError
 from hologram_dagster.registry.integrity import Integrity
 from hologram_dagster.registry.names import check_name, fault_of, invisible_in, is_protected
 from hologram_dagster.registry.pins import Pins
@@ -106,10 +107,11 @@ class ContentCatalogue:
         if found is None:
             return False
         self._require_change(caller, found.entry.name)
-        with self._store.changing_pins():
+        with self._store.changing_pins(), self._integrity.watching():
             current = self._store.content_by_encoding(content_id)
             if current is not None:
-                self._pins.remove(current.entry)
+                # Of an altered row, nobody knows what to unpin: it is stored anew first.
+                self._pins.remove(intact(current).entry)
         return current is not None
 
     def _require_change(self, caller: Caller, name: str) -> None:
@@ -151,7 +153,7 @@ class ContentCatalogue:
             if replaced is not None and self._store.content_by_encoding(replaced) is None:
                 raise RefusedError(Code.NOT_FOUND, "no content has this id any more.")
             written_at = now()
-            created_at = self._store.created_at(name) or written_at
+            created_at = self._created_at(name) or written_at
             content = intact(
                 content_for(entry, data, mime_type=mime_type, created_at=created_at, updated_at=written_at)
             )
@@ -162,6 +164,13 @@ class ContentCatalogue:
             if found is None:
                 raise RefusedError(Code.STORAGE_UNAVAILABLE, "the database lost what was just written.")
             return intact(found)
+
+    def _created_at(self, name: str) -> str | None:
+        """When the content of `name` was first stored; an altered row is told, and not believed."""
+        with suppress(AlteredError), self._integrity.watching():
+            previous = self._store.content(name)
+            return None if previous is None else intact(previous).created_at
+        return None
 
 
 def _within(filters: Filters) -> Filters:

@@ -259,15 +259,6 @@ class Store:
         return None if row is None else _content(row)
 
     @_storage
-    def created_at(self, name: str) -> str | None:
-        """When the content of `name` was first stored."""
-        with self._reading.connect() as connection:
-            created: str | None = connection.scalar(
-                select(contents.c.created_at).where(contents.c.name == name)
-            )
-        return created
-
-    @_storage
     def find_contents(
         self, filters: Filters, *, protected: bool, limit: int, offset: int, max_bytes: int
     ) -> list[Content]:

@@ -328,8 +328,14 @@ def test_a_row_altered_behind_its_back_is_refused_and_counted(
     assert after["bijectionIntegrity"] < 1
     metrics = HTTP.get(urljoin(altering.url, "/metrics")).json()
     assert metrics["conservationViolations"] == after["conservationViolations"]
-    # It can be repaired: what is stored anew is whole.
-    assert "errors" not in post(STORE, {"n": "a", "d": "0123"})
+    changes = [post('mutation { unpublishApp(name: "a") { status } }')] if "names" in statement else []
+    if altered != "encoding":
+        changes += [post(UPDATE, {"i": stored["id"], "d": ""}), post(DELETE, {"i": stored["id"]})]
+    for change in changes:
+        assert code_of(change) == "TAMPERED"
+    # It can be repaired: what is stored anew is whole, and nothing of what was altered is believed.
+    repaired = post(STORE, {"n": "a", "d": "0123"})["data"]["storeContent"]
+    assert repaired["metadata"]["createdAt"] > stored["metadata"]["createdAt"]
     assert "errors" not in post(RESOLVE, {"n": "a"})
 
 

@@ -1,7 +1,8 @@
 """Contract sections 3.2 to 3.6: each sequence of calls a client makes, in the contract's words and order.
 
-One test a sequence, each over HTTP against the real process and a real node, as clients of today
-make it. The corners of each section have modules of their own (`test_contract_*`, `test_contents`).
+One test a sequence, each over HTTP against the real process and a real node, over SQLite and over
+PostgreSQL, as clients of today make it. The corners of each section have modules of their own
+(`test_contract_*`, `test_contents`).
 """
 
 import asyncio
@@ -9,6 +10,8 @@ import hashlib
 import json
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urljoin
 
@@ -16,13 +19,29 @@ import pytest
 
 from hologram_dagster.ipfs.node import IpfsNode
 from hologram_dagster.registry.process import RegistryProcess
-from hologram_dagster_tests.registry.conftest import ADMIN, HTTP, Kubo, Post, code_of
+from hologram_dagster_tests.postgres import POSTGRESQL, running_postgres
+from hologram_dagster_tests.registry.conftest import ADMIN, HTTP, Kubo, Post, code_of, write_tokens
 from hologram_dagster_tests.registry.test_contents import AT, BY_ID, DELETE, SEARCH, STATS, STORE, UPDATE
 from hologram_dagster_tests.registry.test_contents import RESOLVE as RESOLVE_CONTENT
 from hologram_dagster_tests.registry.test_contract_basic import manifest
 from hologram_dagster_tests.registry.test_subscriptions import first_event
 
 pytestmark = [pytest.mark.phase5_graphql, pytest.mark.phase8_e2e]
+
+
+@pytest.fixture(scope="module", params=["sqlite", POSTGRESQL])
+def registry(
+    request: pytest.FixtureRequest, node: IpfsNode, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RegistryProcess]:
+    folder = tmp_path_factory.mktemp("contract")
+    tokens = write_tokens(folder / "tokens.json", mutations_need_token=False)
+    with ExitStack() as running:
+        database = None
+        if request.param == "postgresql":
+            database = running.enter_context(running_postgres(tmp_path_factory.mktemp("postgres")))
+        yield running.enter_context(
+            RegistryProcess.start(folder, ipfs_api=node.api_url, tokens=tokens, database=database)
+        )
 
 
 def first_that_works(post: Post, mutations: tuple[str, ...], variables: dict[str, str]) -> dict[str, Any]:

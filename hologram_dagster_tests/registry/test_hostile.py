@@ -8,6 +8,7 @@ from urllib.parse import urljoin
 
 import httpx
 import pytest
+from graphql import get_introspection_query
 
 from hologram_dagster.registry.process import RegistryProcess
 from hologram_dagster_tests.registry.conftest import HTTP, Kubo, Post, code_of
@@ -225,6 +226,22 @@ def test_a_query_that_is_none_or_asks_too_much_is_refused(registry: RegistryProc
 
 
 @pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("deep lists", "deep"),
+        ("aliases", "33 root fields"),
+        ("aliases within", "token"),
+        ("costly searches", "costs"),
+        ("costly by variable", "costs"),
+        ("introspection", "introspection depth"),
+        ("fragment cycle", "within itself"),
+    ],
+)
+def test_it_is_refused_for_what_it_is(post: Post, query: str, reason: str) -> None:
+    assert reason in post(QUERIES[query], {"l": 100})["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
     "variables",
     [
         {"n": None},
@@ -259,5 +276,7 @@ def test_the_largest_honest_queries_pass(post: Post) -> None:
     for query in (
         "{" + " ".join(f'a{n}: resolve(name: "x") {{ name }}' for n in range(32)) + "}",
         f"{{ searchContent(limit: 100) {{ {CONTENT_FIELDS} }} }}",
+        get_introspection_query(),
+        get_introspection_query(input_value_deprecation=True, schema_description=True),
     ):
         assert "errors" not in post(query)
