@@ -1,12 +1,13 @@
 """What was read becomes what is judged: without the protocol's share, and not at a liar's word."""
 
 import math
+from collections.abc import Sequence
 
 import pytest
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.perf.paired.job import LaunchSamples, Rows, SideSamples
-from hologram_dagster.perf.paired.rule import Check, Limits
+from hologram_dagster.perf.paired.rule import Check, Limits, Verdict, decide
 from hologram_dagster.perf.paired.samples import evaluate
 from hologram_dagster.perf.paired.schedule import Size
 
@@ -113,3 +114,32 @@ def test_a_wide_margin_does_not_take_a_shift_for_a_tail() -> None:
     shifted = launch(server(1_000_000), server(1_550_000))
     assert evaluate(shifted, Limits(10)).values[Check.TAIL_WALL] == 1
     assert evaluate(shifted, Limits(120)).values[Check.TAIL_WALL] == 0
+
+
+def scattered(calls: Sequence[float]) -> SideSamples:
+    """A server whose calls of a cycle all take so long, ns."""
+    grid = tuple((round(call),) * 10 for call in calls)
+    return SideSamples(wall=grid, cpu=grid)
+
+
+@pytest.mark.parametrize(
+    ("scatter", "counts"), [(0.01, True), (0.05, True), (0.8, False)], ids=["quiet", "busy", "wild"]
+)
+def test_a_launch_counts_only_where_its_own_scatter_allows_for_a_slowdown(
+    scatter: float, counts: bool
+) -> None:
+    baseline = server(600_000)
+    swings = [scatter * (2 * cycle / (_CYCLES - 1) - 1) for cycle in range(_CYCLES)]
+    candidate = scattered([600_000 * math.exp(0.1 + swing) for swing in swings])
+    launches = [evaluate(launch(baseline, candidate), Limits())] * 3
+    assert launches[0].values[Check.WALL] == pytest.approx(0.1, abs=1e-3)
+    assert (decide(launches, Limits()).checks[Check.WALL].verdict is Verdict.FAIL) is counts
+
+
+def test_too_few_cycles_for_bounds_excuse_nothing() -> None:
+    slow = LaunchSamples(
+        size=Size(block=_BLOCK, dropped=_DROPPED, cycles=3),
+        a=scattered([600_000] * 3),
+        b=scattered([700_000] * 3),
+    )
+    assert decide([evaluate(slow, Limits())] * 3, Limits()).verdict is Verdict.FAIL

@@ -43,12 +43,12 @@ def test_no_samples_have_no_quantile() -> None:
 @given(_values)
 def test_hodges_lehmann_is_the_median_of_all_pairs(values: np.ndarray) -> None:
     pairs = [(values[i] + values[j]) / 2 for i in range(len(values)) for j in range(i, len(values))]
-    assert statistics.hodges_lehmann(values) == pytest.approx(np.median(pairs))
+    assert statistics.estimate(values).middle == pytest.approx(np.median(pairs))
 
 
 @given(_distinct)
 def test_hodges_lehmann_is_where_the_signed_ranks_balance(values: np.ndarray) -> None:
-    middle = statistics.hodges_lehmann(values)
+    middle = statistics.estimate(values).middle
     below = scipy.stats.wilcoxon(values - middle + 1e-7, alternative="two-sided").statistic
     total = len(values) * (len(values) + 1) / 2
     # The statistic is the smaller rank sum; at the middle it is about half of all ranks.

@@ -95,8 +95,8 @@ class Limits:
 class LaunchResult:
     """One launch: the value of each check and, for `wall` and `cpu`, the log ratio of each cycle.
 
-    `chance`: what the value must also exceed to count against the candidate. Tails and
-    spread have it: what a busy host does to both sides scatters more than their limits.
+    `chance`: what the value must also exceed to count against the candidate: what a busy
+    host does to both sides can scatter more than the limits.
     """
 
     values: Mapping[Check, float]

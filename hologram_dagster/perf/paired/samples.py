@@ -8,17 +8,19 @@ what the protocol costs (parsing, digests): the smaller of both sides' accounts 
 which a false one only makes smaller.
 """
 
+import math
+
 import numpy as np
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.perf.paired.job import LaunchSamples, Rows
 from hologram_dagster.perf.paired.rule import Check, LaunchResult, Limits
 from hologram_dagster.perf.paired.statistics import (
+    Estimate,
     Floats,
     cycle_log_ratios,
     cycle_spread_log_ratios,
     estimate,
-    hodges_lehmann,
     quantile,
     tail,
 )
@@ -46,7 +48,8 @@ def evaluate(samples: LaunchSamples, limits: Limits) -> LaunchResult:
         tails[Check.TAIL_CPU] = tail(*cpu, factor=factor)
     elif block_cpu is not None:
         cycles[Check.CPU] = cycle_log_ratios(*block_cpu)
-    values = {check: hodges_lehmann(ratios) for check, ratios in cycles.items()}
+    middles = {check: estimate(ratios) for check, ratios in cycles.items()}
+    values = {check: middle.middle for check, middle in middles.items()}
     if cpu is not None and block_cpu is not None:
         values[Check.CPU] = max(values[Check.CPU], estimate(cycle_log_ratios(*block_cpu)).lower)
     spread = estimate(cycle_spread_log_ratios(*wall))
@@ -57,12 +60,18 @@ def evaluate(samples: LaunchSamples, limits: Limits) -> LaunchResult:
             Check.SPREAD: spread.middle,
         },
         cycles=cycles,
-        # A spread counts only where its own lower bound is above none at all.
+        # What scatters so much that its own lower bound allows for no change at all counts for nothing.
         chance={
+            **{check: _chance(middle) for check, middle in middles.items()},
             **{check: shares.chance for check, shares in tails.items()},
             Check.SPREAD: spread.middle - spread.lower,
         },
     )
+
+
+def _chance(middle: Estimate) -> float:
+    # Too few cycles have no bounds; a slow call must not be excused by that.
+    return middle.middle - middle.lower if math.isfinite(middle.lower) else 0.0
 
 
 def wall_of_calls(samples: LaunchSamples) -> Sides:

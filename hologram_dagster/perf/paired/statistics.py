@@ -49,11 +49,6 @@ def walsh_averages(values: Floats) -> Floats:
     return np.sort((values[first] + values[second]) / 2)
 
 
-def hodges_lehmann(values: Floats) -> float:
-    """The Hodges-Lehmann estimate of the middle: the median of the Walsh averages."""
-    return float(np.median(walsh_averages(values)))
-
-
 @lru_cache(maxsize=128)
 def _signed_rank_counts(count: int) -> tuple[int, ...]:
     """How many of the 2**count sign patterns give each signed-rank sum (exact integers)."""
