@@ -10,7 +10,7 @@ from hologram_dagster.gate.run import open_signer, policy_of
 from hologram_dagster.profiles import ProfileName
 from hologram_dagster.settings import Settings
 from hologram_dagster.target.baseline import choose_baseline
-from hologram_dagster.target.revision import Revision, read_revision
+from hologram_dagster.target.revision import Revision, is_shallow, read_revision
 
 
 def answer_for(
@@ -42,7 +42,9 @@ def open_evidence(settings: Settings, commit: str) -> Evidence:
     """
     repository = where_known(settings, commit).repository
     revision = Revision(commit=commit, tree="", dirty=False, ref=None)
-    base = choose_baseline(repository, revision, given=None, pull_request=True).commit
+    # A shallow clone has no merge base to ask; its first parent, if any, must do.
+    on_branch = not is_shallow(repository)
+    base = choose_baseline(repository, revision, given=None, pull_request=on_branch).commit
     policy = policy_of(repository, base or commit)
     return Evidence(
         settings.state_dir / "evidence", signer=open_signer(settings), trusted_keys=policy.trusted_keys

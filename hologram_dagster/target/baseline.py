@@ -28,6 +28,7 @@ class Rule(StrEnum):
     GREEN = "the nearest ancestor that is green here"
     NO_GREEN = f"the first parent, as none of the last {MOST_ANCESTORS} ancestors is known to be green here"
     FIRST_PARENT = "the first parent"
+    SHALLOW = "unknown: this clone is too shallow to hold the parent"
     FIRST = "there is none: the revision is the repository's first"
 
 
@@ -53,7 +54,7 @@ def choose_baseline(
     nearest first, at least one and at most `MOST_ANCESTORS`.
 
     Raises:
-        HologramError: `given` names no commit, or a shallow clone lacks the merge base.
+        HologramError: `given` names no commit, or a shallow clone lacks the merge base or the parent.
     """
     if given:
         return Baseline(resolve_ref(repository, given), Rule.GIVEN)
@@ -63,7 +64,15 @@ def choose_baseline(
         return Baseline(base, Rule.MERGE_BASE)
     ancestors = _ancestors(repository, revision.commit)
     if not ancestors:
-        return Baseline(None, Rule.FIRST)
+        if not is_shallow(repository):
+            return Baseline(None, Rule.FIRST)
+        # The commit looks like the repository's first, and is not.
+        if pull_request:
+            raise HologramError(
+                f"this clone is too shallow to hold the parent of {revision.commit[:12]}: "
+                "run `git fetch --unshallow` (in CI: full fetch depth), or pass --baseline."
+            )
+        return Baseline(None, Rule.SHALLOW)
     if nearest_green is None:
         return Baseline(ancestors[0], Rule.FIRST_PARENT)
     if green := nearest_green(ancestors):

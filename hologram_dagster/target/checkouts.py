@@ -28,6 +28,8 @@ CACHE_BYTES = 8 * 2**30
 _LAST_LINES = 20
 _READY = ".ready"
 _BRANCHES = "refs/watch/"
+# A detached HEAD may hold commits that no branch does.
+_HEAD = "refs/judged/HEAD"
 _TREES, _JUDGED, _ENVIRONMENTS = "trees", "judged", "environments"
 
 
@@ -70,7 +72,8 @@ class Checkouts:
             HologramError: the repository cannot be read.
         """
         # Branches fetched on their own are not the repository's to prune.
-        self._fetch(str(top_of(repository)), "+refs/*:refs/*", f"^{_BRANCHES}*", prune=True)
+        everything = ("+refs/*:refs/*", f"^{_BRANCHES}*", f"+HEAD:{_HEAD}")
+        self._fetch(str(top_of(repository)), *everything, prune=True)
 
     def fetch_branch(self, url: str, branch: str, *, name: str, timeout_s: float) -> str:
         """Fetch `branch` of the repository at `url` within `timeout_s` seconds; its head's commit.
@@ -100,7 +103,18 @@ class Checkouts:
                 git(self.mirror, "config", "gc.auto", "0")
                 write_whole(self.mirror / _READY, "")
             option = "--prune" if prune else "--no-prune"
-            git(self.mirror, "fetch", "--quiet", option, "--", source, *refspecs, timeout_s=timeout_s)
+            # A shallow clone's commits can be judged, too, as far as they go.
+            git(
+                self.mirror,
+                "fetch",
+                "--quiet",
+                "--update-shallow",
+                option,
+                "--",
+                source,
+                *refspecs,
+                timeout_s=timeout_s,
+            )
 
     def pristine(self, commit: str) -> Path:
         """`commit` in a worktree of its own, in which nothing is ever set up or run.

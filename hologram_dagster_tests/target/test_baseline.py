@@ -121,6 +121,20 @@ def test_a_clone_too_shallow_for_the_merge_base_says_how_to_deepen(repository: P
         _choose(clone, pull_request=True)
 
 
+def test_a_clone_without_the_parent_is_not_taken_for_the_first_commit(
+    repository: Path, tmp_path: Path
+) -> None:
+    _commit(repository, "a")
+    commit = _commit(repository, "b")
+    _git(tmp_path, "clone", "-q", "--depth=1", f"file://{repository}", "clone")
+    clone = tmp_path / "clone"
+    with pytest.raises(HologramError, match=f"parent of {commit[:12]}: run `git fetch --unshallow`"):
+        _choose(clone, pull_request=True)
+    # Where nothing is compared, it is said and no hindrance.
+    chosen = choose_baseline(clone, read_revision(clone), given=None, pull_request=False)
+    assert chosen == Baseline(None, Rule.SHALLOW)
+
+
 def test_main_is_compared_with_the_nearest_green_ancestor_along_first_parents(repository: Path) -> None:
     first = _commit(repository, "a")
     second = _commit(repository, "b")

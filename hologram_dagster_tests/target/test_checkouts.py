@@ -57,6 +57,26 @@ def test_each_revision_has_its_own_files_and_the_users_repository_none_of_ours(
     assert sorted(str(path) for path in (repository / ".git").rglob("*")) == before
 
 
+def test_a_commit_that_only_a_detached_head_holds_is_checked_out(
+    repository: Path, checkouts: Checkouts
+) -> None:
+    _commit(repository, "code", "one")
+    for content in ("two", "three"):
+        _git(repository, "checkout", "-q", "--detach", "HEAD~0")
+        commit = _commit(repository, "code", content)
+        assert (checkouts.get(repository, commit).tree / "code").read_text() == content
+        _git(repository, "checkout", "-q", "main")
+
+
+def test_a_shallow_clone_is_checked_out_as_far_as_it_goes(
+    repository: Path, checkouts: Checkouts, tmp_path: Path
+) -> None:
+    _commit(repository, "code", "one")
+    commit = _commit(repository, "code", "two")
+    _git(tmp_path, "clone", "-q", "--depth=1", f"file://{repository}", "shallow")
+    assert (checkouts.get(tmp_path / "shallow", commit).tree / "code").read_text() == "two"
+
+
 def test_a_later_commit_is_fetched(repository: Path, checkouts: Checkouts) -> None:
     checkouts.get(repository, _commit(repository, "code", "one"))
     later = _commit(repository, "code", "two")
