@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from hologram_dagster.e2e.events import read_events
+from hologram_dagster.evidence.document import State
 from hologram_dagster.evidence.verdict import Verdict
 from hologram_dagster.files import write_whole
 from hologram_dagster.gate.announcing import announce
-from hologram_dagster.gate.conclusion import conclude_run, vouched_verdict
+from hologram_dagster.gate.conclusion import begin, conclude_run, vouched_verdict
 from hologram_dagster.gate.remembering import ratios_of
 from hologram_dagster.gate.run import GateRun
 from hologram_dagster.perf.csv_rows import COLUMNS, read_rows
@@ -34,13 +35,22 @@ _ARTIFACTS = {
 }
 
 
+def start_run(run: GateRun) -> None:
+    """Begin `run`; all that the run before published says `running` now, should this one be killed."""
+    begin(run)
+    publish_report(run)
+    publish_badge(run)
+    _write(run, {"summary.md": _summary(run)})
+
+
 def publish_report(run: GateRun) -> dict[str, Path]:
     """Write `index.html` and `junit.xml`."""
     verdict = vouched_verdict(run)
     document, (rows, events, notes) = verdict.to_json(), _material(run)
     records = records_of(run, verdict)
     margins = {r["kind"]: r["values"]["margin_pct"] for r in records if "margin_pct" in r["values"]}
-    trends, trend_notes = ratios_of(run, verdict, margins)
+    # A run that has just started has measured nothing yet.
+    trends, trend_notes = ratios_of(run, verdict, margins) if verdict.state is State.FINAL else ([], [])
     log = _event_log(run)
     page = render(
         document,
@@ -70,14 +80,18 @@ def publish_badge(run: GateRun) -> dict[str, Path]:
 
 def publish_summary(run: GateRun) -> dict[str, Path]:
     """Write `summary.md`, and append it to the CI system's step summary where there is one."""
-    rows, events, _ = _material(run)
-    verdict = vouched_verdict(run)
-    text = job_summary(
-        verdict.to_json(), records=records_of(run, verdict), rows=rows, events=events, artifacts=_ARTIFACTS
-    )
+    text = _summary(run)
     if run.settings.step_summary:
         append_summary(run.settings.step_summary, text)
     return _write(run, {"summary.md": text})
+
+
+def _summary(run: GateRun) -> str:
+    rows, events, _ = _material(run)
+    verdict = vouched_verdict(run)
+    return job_summary(
+        verdict.to_json(), records=records_of(run, verdict), rows=rows, events=events, artifacts=_ARTIFACTS
+    )
 
 
 def finish_run(run: GateRun, interrupted: str) -> Verdict:

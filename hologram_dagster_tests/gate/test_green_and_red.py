@@ -260,6 +260,14 @@ def test_kill_9_leaves_no_process_and_no_green(make_bench: MakeBench) -> None:
     assert _processes_of(bench) == []
     assert bench.verdict()["verdict"] == "inconclusive"
     assert bench.hologram("verdict").returncode == 3
+    # Nothing that the pass before it published is left.
+    assert json.loads((bench.reports / "badge.json").read_text())["status"] == "running"
+    for name in ("badge.md", "badge.html", "index.html", "summary.md"):
+        shown = (bench.reports / name).read_text()
+        assert "running" in shown.lower(), name
+        assert "PASS" not in shown, name
+        assert "may ship" not in shown, name
+    assert "<failure" in (junit := (bench.reports / "junit.xml").read_text()) or "<error" in junit
     # The next run removes what the kernel could not, and is judged on its own.
     assert bench.hologram("gate").returncode == 0
     assert list((bench.folder / ".hologram" / "stack" / "runs").iterdir()) == []

@@ -4,7 +4,7 @@ import dagster as dg
 
 from hologram_dagster.defs.evidence_assets import OWNERS, gate_tags
 from hologram_dagster.defs.external import TARGET_REPOSITORY, repository_seen
-from hologram_dagster.gate.conclusion import begin
+from hologram_dagster.gate.publishing import start_run
 from hologram_dagster.gate.tags import COMMIT_TAG, ENVIRONMENT_TAG, ORIGIN_TAG, PROFILE_TAG
 from hologram_dagster.profiles import ProfileName
 from hologram_dagster.resources.gate import GateResource, refusing
@@ -19,14 +19,15 @@ from hologram_dagster.resources.gate import GateResource, refusing
     code_version="1",
     description=(
         "The revision under test: commit, tree digest, dirtiness. Its data version is the tree digest. "
-        "Starts the gate run: `reports/verdict.json` says `inconclusive`, `running` from here on."
+        "Starts the gate run: `reports/verdict.json` says `inconclusive`, `running` from here on, "
+        "and so do report and badge."
     ),
 )
 def revision(context: dg.AssetExecutionContext, gate: GateResource) -> dg.MaterializeResult[None]:
     """Identify the revision, tag the run with it, and record that this run has started."""
     run = gate.open(context)
     with refusing():
-        begin(run)
+        start_run(run)
     seen = run.identity.revision
     # The command line cannot tag a run; the run tags itself, so that the UI can filter by commit.
     context.instance.add_run_tags(
