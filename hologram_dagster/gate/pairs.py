@@ -152,10 +152,12 @@ def _sides(run: GateRun, operation: str, baseline: str) -> _Sides:
     """
     target = target_of(run)
     if (operation == "gql" and target.server is None) or (operation != "gql" and not target.worker):
-        part = "server" if operation == "gql" else "worker"
+        missing = "a [target.server] table" if operation == "gql" else "`worker` to its [target] table"
+        if run.policy.target is None:
+            missing = "a [target] table" + (" and a [target.server] table" if operation == "gql" else "")
         raise NotComparable(
-            f"the baseline's hologram.toml names no {part} command of the target: "
-            "add [target] (docs/targets.md)"
+            f"the baseline's hologram.toml does not say how to run {operation}: "
+            f"add {missing} (docs/targets.md)"
         )
     after = candidate_side(run, target)
     try:

@@ -99,7 +99,7 @@ def test_without_a_target_pr_says_so_and_main_refuses(bench: Bench) -> None:
     assert done.returncode == 0, done.stdout
     shown = [r for r in bench.verdict()["reasons"] if r["kind"] == "regression_gql"]
     assert {r["status"] for r in shown} == {"not_applicable"}
-    assert "[target]" in shown[0]["message"]
+    assert "add a [target] table and a [target.server] table" in shown[0]["message"]
     done = bench.hologram("gate", "--profile", "main")
     assert done.returncode == 1, done.stdout
     assert "main requires it" in bench.red()["regression_gql", "observed"]
