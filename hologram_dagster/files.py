@@ -81,6 +81,19 @@ def create_whole(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:
         raise _explain(path, error) from error
 
 
+def make_untracked(folder: Path) -> None:
+    """Make `folder` where it is missing, with a `.gitignore` that keeps all of it out of commits.
+
+    A `.gitignore` that is there stays, and the top of a repository gets none.
+
+    Raises:
+        HologramError: it cannot be written.
+    """
+    if not (folder / ".git").exists():
+        with suppress(FileExistsError):
+            create_whole(folder / ".gitignore", "*\n")
+
+
 @contextmanager
 def creating_whole(path: Path, *, mode: int = 0o644) -> Iterator[IO[bytes]]:
     """A stream for the content of a new file, which is there, whole, once the context ends well.

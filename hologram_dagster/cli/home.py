@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from hologram_dagster.errors import HologramError
-from hologram_dagster.files import write_whole
+from hologram_dagster.files import make_untracked, write_whole
 from hologram_dagster.secrets.redactor import redact
 from hologram_dagster.settings import Settings
 
@@ -37,6 +37,7 @@ def prepare_home(settings: Settings) -> Path:
         HologramError: the folder cannot be made, or Dagster refuses it.
     """
     home = (settings.dagster_home or settings.state_dir / "dagster").absolute()
+    make_untracked(settings.state_dir)
     try:
         home.mkdir(parents=True, exist_ok=True)
         with (home / ".lock").open("w") as lock:

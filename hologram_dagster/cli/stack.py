@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from hologram_dagster.files import make_untracked
 from hologram_dagster.settings import load_settings
 from hologram_dagster.stack.stack import Stack
 from hologram_dagster.stack.status import status as stack_status
@@ -15,6 +16,11 @@ app = typer.Typer(help="A real IPFS node and registry on this machine.", no_args
 
 def _folder() -> Path:
     return load_settings().state_dir / "stack" / "up"
+
+
+def _own_folder() -> Path:
+    make_untracked(load_settings().state_dir)
+    return _folder()
 
 
 @app.command()
@@ -32,7 +38,7 @@ def up(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with Stack.start(_folder(), ipfs_port=ipfs_port, graphql_port=graphql_port, demo=demo) as stack:
+    with Stack.start(_own_folder(), ipfs_port=ipfs_port, graphql_port=graphql_port, demo=demo) as stack:
         for name, value in stack.variables().items():
             typer.echo(f"export {name}={value}")
         typer.echo("# running; Ctrl-C stops it", err=True)

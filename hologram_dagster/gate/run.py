@@ -14,6 +14,7 @@ from hologram_dagster.evidence.archive import Evidence
 from hologram_dagster.evidence.green import nearest_green
 from hologram_dagster.evidence.record import RunIdentity
 from hologram_dagster.evidence.run import RecordedRun, record_run
+from hologram_dagster.files import make_untracked
 from hologram_dagster.gate.disruption import with_rule
 from hologram_dagster.machine import this_machine
 from hologram_dagster.policy import FILE_NAME, Policy, parse_policy
@@ -134,9 +135,17 @@ def open_archive(settings: Settings, signer: Signer, trusted_keys: Sequence[str]
 def open_signer(settings: Settings) -> Signer:
     """The key that signs evidence: `HOLOGRAM_SIGNING_KEY`, else one of our own making.
 
+    Every way to a run leads here before anything is written, so the state folder (which holds
+    the key) and the reports folder are kept out of the user's commits here.
+
     Raises:
         SettingsError: it is no Ed25519 key.
+        HologramError: the folders cannot be made.
     """
+    make_untracked(settings.state_dir)
+    if not settings.reports_dir.exists():
+        # One that is there may hold files that the user keeps in the repository.
+        make_untracked(settings.reports_dir)
     given = settings.signing_key.get_secret_value() if settings.signing_key else None
     return load_or_create_signer(settings.state_dir / KEY_FILE, given)
 
