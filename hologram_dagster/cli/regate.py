@@ -10,7 +10,9 @@ from hologram_dagster.settings import load_settings
 
 
 def regate(
-    commit: str = typer.Argument(help="A commit, branch or tag of what is watched, or of the repository."),
+    commit: str = typer.Argument(
+        help="A commit, branch or tag of the repository, or a commit of what is watched."
+    ),
     profile: str | None = typer.Option(None, help="Profile (default: HOLOGRAM_WATCH_PROFILE, else main)."),
 ) -> None:
     """Run the gate of COMMIT again: a new run, whatever was said of it before.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.settings import Settings
+from hologram_dagster.target.git import GitRefusal
 from hologram_dagster.target.revision import resolve_ref
 from hologram_dagster.watch.remote import MirrorHistory, checkouts_of, fetch
 from hologram_dagster.watch.sources import Source, parse_sources
@@ -60,17 +61,20 @@ def settings_at(settings: Settings, *, origin: str | None, commit: str | None) -
 
 
 def find_commit(settings: Settings, ref: str) -> tuple[str, str]:
-    """The commit that `ref` names in what is watched or in the user's repository, and its origin.
+    """The commit that `ref` names in the user's repository, else in what is watched, and its origin.
 
     Raises:
         HologramError: there is no such commit.
     """
     checkouts, sources = checkouts_of(settings), watched(settings)
-    if not (_HEX.fullmatch(ref) and checkouts.mirror.exists() and _is_there(checkouts.mirror, ref)):
+    own = resolve_ref(settings.repository, ref) if _is_there(settings.repository, ref) else None
+    wanted = own or ref
+    if not (_HEX.fullmatch(wanted) and checkouts.mirror.exists() and _is_there(checkouts.mirror, wanted)):
         for source in sources:
             fetch(checkouts, source, timeout_s=_FETCH_S)
-        checkouts.fetch(settings.repository)
-    commit = resolve_ref(checkouts.mirror, ref)
+        if own:
+            checkouts.fetch(settings.repository)
+    commit = own or commit_of(settings, ref)
     history = MirrorHistory(checkouts.mirror)
     holding = [each.label for each in sources if history.contains(commit, checkouts.branch_ref(each.key))]
     return commit, next(iter(holding), OWN)
@@ -90,7 +94,15 @@ def commit_of(settings: Settings, ref: str) -> str:
     Raises:
         HologramError: there is no such commit.
     """
-    return resolve_ref(where_known(settings, ref).repository, ref)
+    sources = watched(settings)
+    try:
+        return resolve_ref(where_known(settings, ref).repository, ref)
+    except GitRefusal:
+        # No repository here: what is watched is all there is to ask.
+        if not sources:
+            raise
+    labels = ", ".join(source.label for source in sources)
+    raise HologramError(f"{ref!r} names no commit that is known of {labels}: correct the ref, or push it.")
 
 
 def _is_there(repository: Path, ref: str) -> bool:

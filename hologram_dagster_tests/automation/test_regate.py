@@ -1,8 +1,13 @@
 """`hologram regate`: the commit asked for, from its own worktree, whatever lies in anybody's."""
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
+from hologram_dagster.errors import HologramError
+from hologram_dagster.gate.origin import OWN, find_commit
+from hologram_dagster.settings import load_settings
 from hologram_dagster_tests.automation.daemon import Daemon
 from hologram_dagster_tests.automation.remotes import Remote
 from hologram_dagster_tests.gate.bench import Bench, git
@@ -50,3 +55,33 @@ def test_a_commit_that_nobody_has_is_refused(bench: Bench) -> None:
     assert done.returncode == 2
     assert "has no commit named" in done.stderr
     assert "Traceback" not in done.stderr
+    assert "mirror" not in done.stderr
+
+
+@pytest.mark.parametrize("ref", ["HEAD", "HEAD~0", "main"])
+def test_a_ref_is_first_the_repositorys_own(tmp_path: Path, ref: str) -> None:
+    folder = Bench.make(tmp_path / "repository").folder
+    settings = load_settings(repository=folder, state_dir=folder / ".hologram")
+    for _ in range(2):
+        git(folder, "commit", "-q", "--allow-empty", "-m", "next")
+        assert find_commit(settings, ref) == (git(folder, "rev-parse", "HEAD"), OWN)
+
+
+def test_of_a_commit_of_both_the_watched_branch_is_the_origin(tmp_path: Path, remote: Remote) -> None:
+    commit = remote.push("first")[-1]
+    label = f"{remote.url}#main"
+    settings = load_settings(repository=remote.clone, state_dir=tmp_path / "state", watch=label)
+    assert find_commit(settings, "HEAD") == (commit, label)
+
+
+def test_without_a_repository_an_unknown_commit_is_one_of_what_is_watched(
+    tmp_path: Path, remote: Remote
+) -> None:
+    commit = remote.push("first")[-1]
+    label = f"{remote.url}#main"
+    settings = load_settings(repository=tmp_path, state_dir=tmp_path / "state", watch=label)
+    for ref in ("deadbeef", "HEAD"):
+        with pytest.raises(HologramError) as refused:
+            find_commit(settings, ref)
+        assert f"{ref!r} names no commit that is known of {label}" in str(refused.value)
+    assert find_commit(settings, commit[:12]) == (commit, label)
