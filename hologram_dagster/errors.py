@@ -5,6 +5,8 @@ Everything raised for a user's mistake or a broken environment derives from
 shown without a traceback. Any other exception is a bug of ours.
 """
 
+from json import JSONDecodeError
+
 
 class HologramError(Exception):
     """What the user or the environment got wrong, and the remedy, in one or two sentences."""
@@ -16,6 +18,13 @@ class SettingsError(HologramError):
 
 class FormatError(HologramError):
     """A file is not in the form it should have; the text names file and line."""
+
+
+def not_json(where: object, error: JSONDecodeError) -> FormatError:
+    """That the file `where` is not JSON, and at which line and column."""
+    # Some of json's messages end in "at", for a position to follow.
+    why = error.msg.removesuffix(" at")
+    return FormatError(f"{where} line {error.lineno} column {error.colno}: {why}")
 
 
 class ServiceError(HologramError):

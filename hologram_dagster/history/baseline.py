@@ -115,7 +115,10 @@ class BaselineLedger:
         except LedgerError as error:
             # What a crash tore off was never in force; the next entry sets it aside.
             if error.code != "torn_tail":
-                raise
+                raise TamperedError(
+                    f"{self.path}: {error}. Put the file back from a copy; without one, move it away "
+                    "and roll a baseline forward again."
+                ) from None
 
     def enter(self, baseline: Baseline) -> Baseline:
         """Put `baseline` in force; returned with the number and key it was entered with.

@@ -14,7 +14,7 @@ from enum import StrEnum
 from itertools import chain, count
 from pathlib import Path
 
-from hologram_dagster.errors import FormatError, HologramError
+from hologram_dagster.errors import FormatError, HologramError, not_json
 from hologram_dagster.files import create_whole
 
 FILE_NAME = "baseline.json"
@@ -58,7 +58,7 @@ def parse(data: bytes, where: str) -> dict[str, float]:
     try:
         content = json.loads(data)
     except json.JSONDecodeError as error:
-        raise FormatError(f"{where} line {error.lineno}: {error.msg}") from None
+        raise not_json(where, error) from None
     except (UnicodeDecodeError, RecursionError) as error:
         raise FormatError(f"{where}: not JSON: {error}") from None
     if not isinstance(content, dict):

@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from hologram_dagster.errors import FormatError, HologramError
+from hologram_dagster.errors import FormatError, HologramError, not_json
 from hologram_dagster.files import create_whole, write_whole
 from hologram_dagster.history.locking import exclusive
 
@@ -80,7 +80,7 @@ def read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise HologramError(f"cannot read {path}: {error.strerror}. Fix its permissions.") from error
     except json.JSONDecodeError as error:
-        raise FormatError(f"{path} line {error.lineno}: {error.msg}") from None
+        raise not_json(path, error) from None
     except (UnicodeDecodeError, RecursionError) as error:
         raise FormatError(f"{path}: not JSON: {error}") from None
     if not isinstance(content, dict):

@@ -25,6 +25,7 @@ from hologram_dagster.protocol.canonical import sha256_hex
 from hologram_dagster.protocol.signing import Signer
 from hologram_dagster.secrets.redactor import redact
 
+_ROLL_FORWARD = "roll_forward"
 DEFAULT_REASON = "performance_improvement"
 _KEEPING = {FileState.FOREIGN: "foreign", FileState.MALFORMED: "malformed"}
 
@@ -150,7 +151,7 @@ class Baselines:
         baseline_file.in_file_name(reason)
         with exclusive(self._lock):
             state = self._state()
-            backup, notes = self._back_up(state, "roll_forward")
+            backup, notes = self._back_up(state, _ROLL_FORWARD, again=False)
             eligibility.must_be_main(candidate)
             eligibility.must_be_green(candidate, self.place, self._trusted)
             numbers = eligibility.numbers_of(candidate, self.place)
@@ -231,8 +232,14 @@ class Baselines:
         file = baseline_file.look(self.file, numbers, (baseline.numbers for baseline in everywhere))
         return _State(everywhere, backups, current, file)
 
-    def _back_up(self, state: _State, reason: str) -> tuple[str | None, tuple[str, ...]]:
-        """Keep the baseline in force, and a file that is not ours; the name of the former's backup."""
+    def _back_up(
+        self, state: _State, reason: str, *, again: bool = True
+    ) -> tuple[str | None, tuple[str, ...]]:
+        """Keep the baseline in force, and a file that is not ours; the name of the former's backup.
+
+        Unless `again`, one that was made before for the same reason is enough, so that refused
+        roll-forwards, which back up first, do not pile up backups.
+        """
         at = self._clock()
         notes: tuple[str, ...] = ()
         if state.file.state in _KEEPING:
@@ -240,12 +247,24 @@ class Baselines:
             notes = (f"{state.file.fault}. It is kept as {kept.relative_to(self.file.parent)}.",)
         if state.current is None:
             return None, notes
+        if not again and (made := self._made_before(state, state.current, reason)):
+            return made, notes
         data = baseline_file.to_bytes(state.current.numbers)
         path = baseline_file.create_backup(self.backup_folder, data, reason=reason, at=at)
         self._ledger.enter_backup(
             name=path.name, sha256=sha256_hex(data), of=state.current, reason=redact(reason), at=at
         )
         return path.name, notes
+
+    def _made_before(self, state: _State, current: Baseline, reason: str) -> str | None:
+        listed = list_backups(self.backup_folder, self.place, state.all, state.backups)
+        for backup in listed:
+            entry = backup.entry
+            if entry is None or (entry.baseline, entry.reason) != (current.number, reason):
+                continue
+            if not backup.fault and (self.backup_folder / backup.name).exists():
+                return backup.name
+        return None
 
     def _keep(self, file: FlatFile, at: datetime) -> Path:
         for path in baseline_file.backup_files(self.backup_folder):

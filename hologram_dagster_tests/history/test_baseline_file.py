@@ -42,6 +42,7 @@ def test_what_is_written_is_read(numbers: dict[str, float]) -> None:
     [
         (b"", "line 1"),
         (b'{\n"core.verify_ms": 2.0,\n}', "line 3"),
+        (b'{"core.verify\n_ms": 2}', "line 1 column 14: Invalid control character$"),
         (b"[1, 2]", "no JSON object"),
         (b'{"core.verify_ms": "2"}', "'core.verify_ms' is '2'"),
         (b'{"core.verify_ms": true}', "is True"),

@@ -134,12 +134,31 @@ def test_a_refusal_leaves_the_baseline_and_has_backed_it_up(
     made = baselines(tmp_path)
     before = made.roll_forward(candidate(1)).baseline
     content = made.file.read_bytes()
-    with pytest.raises(HologramError, match=said):
-        made.roll_forward(refused())
+    for _ in range(2):
+        with pytest.raises(HologramError, match=said):
+            made.roll_forward(refused())
     assert made.show().baseline == before
     assert made.file.read_bytes() == content
-    # The contract's order: the backup comes first.
+    # The contract's order: the backup comes first; refusals do not pile up more of them.
     assert [backup.commit for backup in made.backups()] == [commit(1)]
+    rolled = made.roll_forward(candidate(2, against=1))
+    assert [backup.name for backup in made.backups()] == [rolled.backup]
+    assert made.roll_back().baseline.commit == commit(1)
+
+
+@pytest.mark.parametrize("harm", ["changed", "gone"])
+def test_a_backup_that_is_not_there_as_written_is_made_again(tmp_path: Path, harm: str) -> None:
+    made = baselines(tmp_path)
+    made.roll_forward(candidate(1))
+    with pytest.raises(HologramError, match="main only"):
+        made.roll_forward(candidate(2, against=1, ref="refs/heads/topic"))
+    (backup,) = made.backup_folder.iterdir()
+    if harm == "changed":
+        backup.write_text("{}")
+    else:
+        backup.unlink()
+    rolled = made.roll_forward(candidate(2, against=1))
+    assert rolled.backup not in {None, backup.name}
 
 
 def test_without_a_reason_nothing_happens(tmp_path: Path) -> None:
@@ -289,6 +308,18 @@ def test_an_edited_list_is_refused(tmp_path: Path) -> None:
         made.show()
     with pytest.raises(TamperedError):
         made.roll_back()
+
+
+def test_a_line_of_rubbish_in_the_list_is_told_with_file_and_remedy(tmp_path: Path) -> None:
+    made = baselines(tmp_path)
+    made.roll_forward(candidate(1))
+    path = tmp_path / "state" / "baselines.jsonl"
+    path.write_text(path.read_text() + "rubbish\n")
+    with pytest.raises(TamperedError) as raised:
+        made.show()
+    assert str(path) in str(raised.value)
+    assert "ledger entry 1: bad_version" in str(raised.value)
+    assert "move it away and roll a baseline forward again" in str(raised.value)
 
 
 def test_a_strangers_key_is_refused(tmp_path: Path) -> None:
