@@ -1,4 +1,4 @@
-"""`hologram history export` and `hologram attestation`: what the gate knows, as files for other tools."""
+"""`hologram history` and `hologram attestation`: what the gate knows, as files for other tools."""
 
 import json
 from collections.abc import Callable
@@ -9,6 +9,7 @@ import typer
 from hologram_dagster.errors import HologramError
 from hologram_dagster.files import write_whole
 from hologram_dagster.gate.attesting import attest
+from hologram_dagster.gate.remembering import rebuild_history
 from hologram_dagster.history.attestation_export import BenchConfig
 from hologram_dagster.history.export import write_csv, write_parquet
 from hologram_dagster.history.index import History
@@ -19,23 +20,30 @@ history = typer.Typer(help="The figures of all gate runs here.", no_args_is_help
 _WRITERS: dict[str, Callable[[History, Path], int]] = {".csv": write_csv, ".parquet": write_parquet}
 
 
-@history.callback()
-def _verbs() -> None:
-    # With one verb alone, typer would make the group itself that verb.
-    """The figures of all gate runs here."""
-
-
 @history.command()
 def export(path: Path = typer.Argument(help="The file to write: .csv or .parquet.")) -> None:
-    """Write every figure of every run as one flat table. Example: hologram history export figures.csv"""
+    """Write every figure of every run as one flat table.
+
+    Exit codes: 0 written, 2 the history cannot be read or lacks figures.
+    Example: hologram history export figures.csv
+    """
     write = _WRITERS.get(path.suffix.lower())
     if write is None:
         raise HologramError(f"{path}: name a file that ends in {' or '.join(_WRITERS)}.")
     with History.in_folder(load_settings().state_dir) as figures:
+        if notes := figures.notes():
+            raise HologramError(f"{path} was not written: {' '.join(notes)}")
         rows = write(figures, path)
-        for note in figures.notes():
-            typer.echo(f"note: {note}", err=True)
     typer.echo(f"{rows} rows: {path}")
+
+
+@history.command()
+def rebuild() -> None:
+    """Build the figures again from the signed evidence, after damage. Example: hologram history rebuild"""
+    records, notes = rebuild_history(load_settings())
+    for note in notes:
+        typer.echo(f"note: left out: {note}", err=True)
+    typer.echo(f"the figures of {records} records are in the history")
 
 
 def attestation(

@@ -4,16 +4,16 @@ What belongs here: writing evidence, and finding it again for a run. What does n
 listed record is verified (`gathering`), what evidence means (`judge`, `verdict`).
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from upath import UPath
 
-from hologram_dagster.errors import HologramError
+from hologram_dagster.errors import HologramError, TamperedError
 from hologram_dagster.evidence.gathered import Fault, FaultCode, Gathered, Stored
-from hologram_dagster.evidence.gathering import RUN_ENTRY, gather, listing_data
+from hologram_dagster.evidence.gathering import RUN_ENTRY, gather, listing_data, listings, verify_listed
 from hologram_dagster.evidence.record import Record, RunIdentity, iso
 from hologram_dagster.evidence.run import RecordedRun, run_from_json, run_json
 from hologram_dagster.evidence.store import EvidenceStore
@@ -24,9 +24,10 @@ from hologram_dagster.evidence.verdict_record import observation_of
 from hologram_dagster.observation import Observation
 from hologram_dagster.protocol.canonical import sha256_hex
 from hologram_dagster.protocol.ledger import Ledger
-from hologram_dagster.protocol.ledger_entry import Entry
+from hologram_dagster.protocol.ledger_entry import Entry, LedgerError
 from hologram_dagster.protocol.signing import Signer
 from hologram_dagster.secrets.redactor import redact_tree
+from hologram_dagster.target.revision import Revision
 
 __all__ = ["Evidence", "Fault", "FaultCode", "Gathered", "Stored"]
 
@@ -109,6 +110,26 @@ class Evidence:
             HologramError: the ledger cannot be read.
         """
         return gather(self.ledger.path, self.store, self.trust, run, kinds, now=now)
+
+    def all(self) -> Iterator[Stored | Fault]:
+        """Every record that the ledger lists, oldest first, verified, or what is wrong with it.
+
+        Raises:
+            TamperedError: the ledger is not what was written.
+            HologramError: the ledger cannot be read.
+        """
+        for listing in reversed(list(listings(list(self._whole_entries())))):
+            revision = Revision(listing.same["commit"], listing.same["tree"], dirty=False, ref=None)
+            profile = listing.same["profile"]
+            yield verify_listed(self.store, self.trust, listing, profile=profile, revision=revision)
+
+    def _whole_entries(self) -> Iterator[Entry]:
+        try:
+            yield from self.ledger.entries()
+        except LedgerError as error:
+            # What a crash tore off lists nothing; the next entry sets it aside.
+            if error.code != "torn_tail":
+                raise TamperedError(f"{self.ledger.path}: {error}.") from None
 
     def now(self) -> datetime:
         """The time that entries made now would bear."""

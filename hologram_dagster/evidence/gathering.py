@@ -21,6 +21,7 @@ from hologram_dagster.evidence.trust import Trust
 from hologram_dagster.profiles import DRIFTS, REGRESSIONS
 from hologram_dagster.protocol.canonical import sha256_hex
 from hologram_dagster.protocol.ledger_entry import Entry, LedgerError
+from hologram_dagster.target.revision import Revision
 
 FRESH_FOR = timedelta(hours=24)
 RUN_ENTRY = "run"
@@ -175,26 +176,46 @@ def verify_all(store: EvidenceStore, trust: Trust, run: RunIdentity, chosen: Seq
 
 
 def verify(store: EvidenceStore, trust: Trust, run: RunIdentity, listing: Listing) -> Stored | Fault:
-    """The record that `listing` lists, if it is what was written, by a trusted key, for this revision."""
+    """The record that `listing` lists, if it may be evidence of `run`: `verify_listed`, and one machine."""
+    seen = verify_listed(store, trust, listing, profile=str(run.profile), revision=run.revision)
+    if isinstance(seen, Fault) or seen.record.kind not in _PAIRED:
+        return seen
+    if (machine := seen.record.machine.fingerprint) == run.machine.fingerprint:
+        return seen
+    return Fault(
+        listing.kind,
+        FaultCode.OTHER_MACHINE,
+        f"{seen.uri}: the pair was compared on machine {machine}, the run is of machine "
+        f"{run.machine.fingerprint}: run the gate again on one",
+    )
+
+
+def verify_listed(
+    store: EvidenceStore, trust: Trust, listing: Listing, *, profile: str, revision: Revision
+) -> Stored | Fault:
+    """The record that `listing` lists, if it is what was written, for this revision.
+
+    Its key must be one that is trusted for evidence of `profile`.
+    """
 
     def fault(code: FaultCode, why: str) -> Fault:
         return Fault(listing.kind, code, f"{where}: {why}")
 
     where = listing.path
     # First, so that a path in an entry of a stranger is never opened.
-    if why := trust.fault(listing.public_key, str(run.profile)):
+    if why := trust.fault(listing.public_key, profile):
         return fault(FaultCode.UNTRUSTED_KEY, f"{why}: name it in trusted_keys, or run the gate again")
     where = store.uri(listing.path)
     try:
         data = store.get(listing.path)
     except FileNotFoundError:
-        if listing.pruned and not trust.fault(listing.pruned.public_key, str(run.profile)):
+        if listing.pruned and not trust.fault(listing.pruned.public_key, profile):
             return fault(FaultCode.PRUNED, str(listing.pruned))
         return fault(FaultCode.REMOVED, "the ledger lists this record, but it is gone")
     except ServiceError as error:
         return Fault(listing.kind, FaultCode.UNAVAILABLE, str(error))
     if sha256_hex(data) != listing.sha256:
-        return fault(*_replaced_by(data, listing, run))
+        return fault(*_replaced_by(data, listing, revision))
     try:
         record = parse(data)
     except (FormatError, TamperedError) as error:
@@ -205,18 +226,12 @@ def verify(store: EvidenceStore, trust: Trust, run: RunIdentity, listing: Listin
         return fault(FaultCode.UNTRUSTED_KEY, "the record and its ledger entry are signed by different keys")
     if (record.kind, record.run_id, _same_of(record)) != (listing.kind, listing.run_id, listing.same):
         return fault(FaultCode.EDITED, "the record is not of the run or kind that the ledger says")
-    if (record.revision.commit, record.revision.tree) != (run.revision.commit, run.revision.tree):
+    if (record.revision.commit, record.revision.tree) != (revision.commit, revision.tree):
         return fault(FaultCode.OTHER_REVISION, f"the record is of commit {record.revision.commit[:12]}")
-    if record.kind in _PAIRED and record.machine.fingerprint != run.machine.fingerprint:
-        return fault(
-            FaultCode.OTHER_MACHINE,
-            f"the pair was compared on machine {record.machine.fingerprint}, the run is of machine "
-            f"{run.machine.fingerprint}: run the gate again on one",
-        )
     return Stored(record, where, listing.path, listing.sha256)
 
 
-def _replaced_by(data: bytes, listing: Listing, run: RunIdentity) -> tuple[FaultCode, str]:
+def _replaced_by(data: bytes, listing: Listing, revision: Revision) -> tuple[FaultCode, str]:
     """What lies where the listed record lay, in words that help to find who put it there."""
     try:
         record = parse(data)
@@ -224,12 +239,12 @@ def _replaced_by(data: bytes, listing: Listing, run: RunIdentity) -> tuple[Fault
         return FaultCode.EDITED, f"the record was changed ({error})"
     if why := record.check():
         return FaultCode.EDITED, f"the record was changed ({why})"
-    if record.revision.commit != run.revision.commit:
+    if record.revision.commit != revision.commit:
         return (
             FaultCode.OTHER_REVISION,
             f"the record was replaced by one of commit {record.revision.commit[:12]}",
         )
-    if record.revision.tree != run.revision.tree:
+    if record.revision.tree != revision.tree:
         return FaultCode.OTHER_REVISION, f"the record was replaced by one of tree {record.revision.tree[:12]}"
     if record.proof_chain.public_key != listing.public_key:
         return FaultCode.EDITED, f"the record was changed and signed again by key {record.proof_chain.key_id}"

@@ -1,20 +1,24 @@
 """The figures of evidence in the history, and what their trend says."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from hologram_dagster.errors import HologramError
+from hologram_dagster.errors import HologramError, ServiceError
 from hologram_dagster.evidence.check import CheckResult, Severity
 from hologram_dagster.evidence.document import Verdict
+from hologram_dagster.evidence.gathered import FaultCode, Stored
 from hologram_dagster.evidence.record import Record, RunIdentity
+from hologram_dagster.evidence.verdict import KIND as VERDICT_KIND
 from hologram_dagster.gate.baselines import baselines_of
-from hologram_dagster.gate.run import GateRun
+from hologram_dagster.gate.run import GateRun, open_archive, open_signer, policy_of
 from hologram_dagster.history.baseline import Baseline
 from hologram_dagster.history.index import History, Series
 from hologram_dagster.history.trend import Trend, TrendStatus, find_trend
 from hologram_dagster.observation import Status
 from hologram_dagster.profiles import DRIFTS, REGRESSIONS
 from hologram_dagster.reports.trends import Ratios
+from hologram_dagster.settings import Settings
+from hologram_dagster.target.revision import resolve_ref
 
 TREND = "trend"
 # The kinds of evidence that compare two revisions.
@@ -30,6 +34,33 @@ def remember(run: GateRun, record: Record, warn: Callable[[str], object]) -> Non
                 warn(note)
     except HologramError as error:
         warn(f"the history does not hold the figures of {record.kind}: {error}")
+
+
+def rebuild_history(settings: Settings) -> tuple[int, tuple[str, ...]]:
+    """Fill the history with the figures of all evidence here; the records' number, and what is left out.
+
+    Evidence that is not what was written, or by a key that is not trusted, is left out and told.
+
+    Raises:
+        HologramError: ledger or store cannot be read (the history is as it was), or the history fails.
+    """
+    policy = policy_of(settings.repository, resolve_ref(settings.repository, "HEAD"))
+    evidence = open_archive(settings, open_signer(settings), policy.trusted_keys)
+    notes: list[str] = []
+
+    def verified() -> Iterator[Record]:
+        for seen in evidence.all():
+            if isinstance(seen, Stored):
+                # As `remember`, which sees what was observed, not what was concluded.
+                if seen.record.kind != VERDICT_KIND:
+                    yield seen.record
+            elif seen.code is FaultCode.UNAVAILABLE:
+                raise ServiceError(seen.message)
+            else:
+                notes.append(seen.message)
+
+    with History.in_folder(settings.state_dir) as history:
+        return history.rebuild(verified()), tuple(notes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,10 +86,25 @@ class Database:
         Raises:
             HologramError: the database failed.
         """
-        try:
+        with self.explained():
             return work()
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """What fails within is a `HologramError`."""
+        try:
+            yield
         except SQLAlchemyError as error:
             raise self._explain(error) from error
+
+    def make_sound(self) -> None:
+        """Set a file that is damaged anywhere aside, although nobody met the damage yet.
+
+        Raises:
+            HologramError: the new file cannot be made.
+        """
+        if self._file is not None:
+            self._set_aside(self._file, "found by a check of all of it")
 
     def _create(self) -> None:
         if self._file is None:
@@ -113,7 +128,8 @@ class Database:
                     part.rename(aside.with_name(aside.name + suffix))
             note = (
                 f"the history {file} was damaged ({damage}): it is kept as {aside.name}, and a new one was "
-                "begun, which lacks what was there before. Rebuild it from the evidence."
+                "begun, which lacks what was there before. Rebuild it from the evidence: "
+                "hologram history rebuild."
             )
             _log.warning("%s", note)
             self.run_once(lambda: self._begin_anew(note))
@@ -133,10 +149,12 @@ class Database:
 
     def _explain(self, error: SQLAlchemyError) -> HologramError:
         where = f" {self._file}" if self._file else ""
-        return HologramError(
-            f"the history's database{where} failed: {tables.first_line(error)}. Check that it is reachable "
-            "and writable, and that nothing holds it locked."
+        remedy = (
+            "Rebuild it from the evidence: hologram history rebuild."
+            if self._file and _is_damage(error)
+            else "Check that it is reachable and writable, and that nothing holds it locked."
         )
+        return HologramError(f"the history's database{where} failed: {tables.first_line(error)}. {remedy}")
 
 
 def _lock_of(file: Path) -> Path:

@@ -128,7 +128,8 @@ class History:
                 writer = _Writer(connection)
                 return sum(writer.add(record) for record in verified)
 
-        # `verified` may be an iterator that is used up after one go.
+        # `verified` may be an iterator that is used up after one go, so damage must be found before.
+        self._database.make_sound()
         return self._database.run_once(work)
 
     def read(self, of: Series, *, last: int = 200) -> pd.DataFrame:
@@ -165,7 +166,7 @@ class History:
         """
         query = points.order_by(*(series.c[name] for name in _KEY), figures.c.finished_at, records.c.sha256)
         empty = True
-        with self._database.reading() as connection:
+        with self._database.explained(), self._database.reading() as connection:
             result = connection.execution_options(yield_per=_ROWS_A_CHUNK).execute(query)
             for rows in result.partitions():
                 empty = False

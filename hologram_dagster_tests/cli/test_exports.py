@@ -2,17 +2,21 @@
 
 import csv
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from hologram_dagster.errors import HologramError
+from hologram_dagster.gate.run import open_gate_run
 from hologram_dagster.history.attestation_export import result_witness, suite_witness
 from hologram_dagster.history.index import History
 from hologram_dagster.history.tables import COLUMNS
+from hologram_dagster.observation import Observation, Status
 from hologram_dagster.perf.benches import benches
 from hologram_dagster.protocol import proof_chain
+from hologram_dagster.settings import load_settings
 from hologram_dagster_tests.gate.bench import Bench, MakeBench, git
 from hologram_dagster_tests.history.helpers import record
 
@@ -42,6 +46,30 @@ def test_every_figure_is_exported_as_csv_and_as_parquet(bench: Bench, tmp_path: 
     assert list(table.columns) == list(COLUMNS)
     assert sorted(table["value"]) == sorted(float(row["value"]) for row in rows) == [2.0, 4.0]
     assert {row["run_id"] for row in rows} == {"run-1", "run-2"}
+
+
+def test_a_damaged_history_is_no_export_until_it_is_rebuilt(bench: Bench, tmp_path: Path) -> None:
+    state, table = bench.folder / ".hologram", tmp_path / "figures.csv"
+    settings = load_settings(repository=bench.folder, state_dir=state, reports_dir=bench.reports)
+    run = open_gate_run(settings, run_id="run-1")
+    now = datetime.now(UTC)
+    for kind in ("perf_verify", "perf_encode", "verdict"):
+        seen = Observation(kind, Status.PASSED, "1", now, now, values={"p95_ms": 2.0})
+        stored = run.evidence.add(seen, run.identity)
+    (state / "evidence" / "records" / stored.path).with_name("perf_encode-0.json").write_text("changed")
+    (state / "history.sqlite").write_text("garbage\n")
+    for _ in range(2):
+        done = bench.hologram("history", "export", str(table))
+        assert done.returncode == 2
+        assert "hologram history rebuild" in done.stderr
+        assert not table.exists()
+    done = bench.hologram("history", "rebuild")
+    assert done.returncode == 0, done.stderr
+    assert "figures of 1 records" in done.stdout
+    assert "perf_encode-0.json: the record was changed" in done.stderr
+    done = bench.hologram("history", "export", str(table))
+    assert done.returncode == 0, done.stderr
+    assert [row["kind"] for row in csv.DictReader(table.open())] == ["perf_verify"]
 
 
 def test_another_suffix_is_refused_and_writes_nothing(bench: Bench, tmp_path: Path) -> None:
