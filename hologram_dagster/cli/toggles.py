@@ -35,6 +35,7 @@ ENDPOINTS = {
 
 def _blocks(profile: Profile, endpoint: Endpoint) -> list[tuple[str, dict[str, str]]]:
     budgets = {OPERATIONS[name].budget_variable: f"{ms:g}" for name, ms in profile.budgets_ms.items()}
+    budgets["REGRESSION_THRESHOLD_PCT"] = f"{profile.threshold_pct:g}"
     sizes = {
         "GQL_SAMPLES": str(profile.gql_samples),
         "GQL_WARMUP": str(profile.gql_warmup),

@@ -28,6 +28,7 @@ def test_a_profile_prints_budgets_sizes_and_endpoints_twice() -> None:
         "SLO_VERIFY_P95_MS=8",
         "SLO_ENCODE_P95_MS=80",
         "SLO_GQL_P95_MS=80",
+        "REGRESSION_THRESHOLD_PCT=10",
         "GQL_SAMPLES=100",
         "GQL_WARMUP=10",
         "ENC_MB=4",
