@@ -15,7 +15,7 @@ from hologram_dagster.errors import HologramError, TamperedError
 from hologram_dagster.evidence.gathered import Fault, FaultCode, Gathered, Stored
 from hologram_dagster.evidence.gathering import RUN_ENTRY, gather, listing_data, listings, verify_listed
 from hologram_dagster.evidence.record import Record, RunIdentity, iso
-from hologram_dagster.evidence.run import RecordedRun, run_from_json, run_json
+from hologram_dagster.evidence.run import RecordedRun, judged_by, run_from_json, run_json
 from hologram_dagster.evidence.store import EvidenceStore
 from hologram_dagster.evidence.tail import find_data
 from hologram_dagster.evidence.trust import Trust
@@ -130,6 +130,36 @@ class Evidence:
             # What a crash tore off lists nothing; the next entry sets it aside.
             if error.code != "torn_tail":
                 raise TamperedError(f"{self.ledger.path}: {error}.") from None
+
+    def gather_for(self, run: RecordedRun, kinds: Collection[str], *, now: datetime) -> Gathered:
+        """As `gather`, but evidence of another run counts only if that run was judged by the same plan.
+
+        Otherwise a red revision would be green as soon as its old figures are held to looser
+        limits, with nothing measured.
+
+        Raises:
+            As `gather`.
+        """
+        gathered = self.gather(run.identity, kinds, now=now)
+        own = run.identity.run_id
+        others = {stored.record.run_id for stored in gathered.evidence} - {own}
+        unlike = {run_id for run_id in others if not self._same_plan(run_id, run)}
+        refused = [stored for stored in gathered.evidence if stored.record.run_id in unlike]
+        faults = tuple(
+            Fault(
+                stored.record.kind,
+                FaultCode.OTHER_PLAN,
+                f"{stored.uri}: gathered by run {stored.record.run_id} under other limits or sizes: "
+                "run the gate again",
+            )
+            for stored in refused
+        )
+        kept = tuple(stored for stored in gathered.evidence if stored not in refused)
+        return Gathered(kept, gathered.faults + faults)
+
+    def _same_plan(self, run_id: str, run: RecordedRun) -> bool:
+        other = self.started_run(run_id)
+        return other is not None and judged_by(other) == judged_by(run)
 
     def now(self) -> datetime:
         """The time that entries made now would bear."""

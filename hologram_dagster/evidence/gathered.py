@@ -25,12 +25,17 @@ class FaultCode(StrEnum):
     UNTRUSTED_KEY = "untrusted_key"
     OTHER_REVISION = "other_revision"
     OTHER_MACHINE = "other_machine"
+    OTHER_PLAN = "other_plan"
     LEDGER = "ledger"
     UNAVAILABLE = "unavailable"
     PRUNED = "pruned"
 
 
-_STATUS = {FaultCode.UNAVAILABLE: Status.ERROR, FaultCode.PRUNED: Status.INCONCLUSIVE}
+_STATUS = {
+    FaultCode.UNAVAILABLE: Status.ERROR,
+    FaultCode.PRUNED: Status.INCONCLUSIVE,
+    FaultCode.OTHER_PLAN: Status.INCONCLUSIVE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Fault:
 
     @property
     def status(self) -> Status:
-        """`error` where the store did not answer, `inconclusive` for what was pruned; else `failed`."""
+        """`error` where the store did not answer, `inconclusive` for what says nothing; else `failed`."""
         return _STATUS.get(self.code, Status.FAILED)
 
 

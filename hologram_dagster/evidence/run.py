@@ -62,6 +62,11 @@ def run_json(run: RecordedRun) -> dict[str, Any]:
     }
 
 
+def judged_by(run: RecordedRun) -> Mapping[str, Any]:
+    """The figures that `run` was judged by, however they came about."""
+    return {name: value for name, value in run_json(run)["plan"].items() if name != "overrides"}
+
+
 def run_from_json(data: Mapping[str, Any]) -> RecordedRun:
     """The run that `run_json` stated.
 

@@ -58,7 +58,7 @@ def begin(run: GateRun) -> None:
 
 def judge_kind(run: GateRun, kind: str) -> list[CheckResult]:
     """All results for the newest evidence of `kind`; red where there is none."""
-    gathered = run.evidence.gather(run.identity, [kind], now=datetime.now(UTC))
+    gathered = run.evidence.gather_for(run.recorded, [kind], now=datetime.now(UTC))
     return judge_gathered(kind, gathered, run.plan)
 
 
@@ -80,7 +80,7 @@ def conclude_run(run: GateRun, *, interrupted: str | None = None, show: bool = T
     With `show` False `verdict.json` stays as it is: a newer run's.
     """
     now = datetime.now(UTC)
-    gathered = run.evidence.gather(run.identity, run.recorded.required, now=now)
+    gathered = run.evidence.gather_for(run.recorded, run.recorded.required, now=now)
     verdict = conclude(run.recorded, gathered, finished_at=now, key_id=run.key_id, interrupted=interrupted)
     verdict = with_waivers(run.evidence, verdict, now=now)
     verdict = with_earlier(run.evidence.ledger.path, verdict)
@@ -115,7 +115,7 @@ def own_verdict(run: GateRun) -> Verdict | None:
     stored = _own(run, run.evidence.gather(run.identity, [KIND], now=now))
     if stored is None:
         return None
-    gathered = run.evidence.gather(run.identity, run.recorded.required, now=now)
+    gathered = run.evidence.gather_for(run.recorded, run.recorded.required, now=now)
     verdict = conclude(run.recorded, gathered, finished_at=stored.record.finished_at, key_id=run.key_id)
     if verdict.verdict is not recorded_word(stored.record):
         return None

@@ -328,6 +328,15 @@ def test_a_report_alone_cannot_turn_red_into_green(bench: Bench) -> None:
     assert bench.hologram("verdict").returncode == 1
 
 
+def test_old_figures_held_to_looser_limits_are_no_pass(bench: Bench) -> None:
+    assert bench.hologram("gate", SLO_ENCODE_P95_MS="0.0001").returncode == 1
+    done = bench.materialize("verdict", HOLOGRAM_PROFILE="dev")
+    assert done.returncode == 1
+    assert bench.verdict()["verdict"] == "inconclusive"
+    assert "under other limits or sizes: run the gate again" in bench.red()["perf_encode", "authentic"]
+    assert bench.hologram("verdict").returncode in {1, 3}
+
+
 def test_two_gates_at_once_both_answer(bench: Bench) -> None:
     first, second = bench.start("gate"), bench.start("gate")
     outputs = [gate.communicate(timeout=240)[0] for gate in (first, second)]
