@@ -71,7 +71,9 @@ def _variable(name: str, default: Any, description: str) -> Any:
 class Timetable(BaseSettings):
     """What runs by itself, and when: the settings that Dagster needs when it loads the code location."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, case_sensitive=True)
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, extra="ignore", frozen=True, case_sensitive=True, allow_inf_nan=False
+    )
 
     watch: SecretStr | None = _variable(
         "HOLOGRAM_WATCH", None, "branches whose commits are gated, as URL#branch, separated by spaces"
