@@ -7,9 +7,18 @@ settings of the environment (`settings`), the profiles' own figures (`profiles`)
 
 import re
 import tomllib
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    StringConstraints,
+    ValidationError,
+)
 
 from hologram_dagster.errors import SettingsError
 
@@ -18,8 +27,27 @@ FILE_NAME = "hologram.toml"
 KeyId = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{16}|[0-9a-f]{64})$")]
 
 
+_OF_A_REVISION = ("{tree}", "{env}")
+_OF_A_SERVER = (*_OF_A_REVISION, "{port}", "{data}", "{ipfs}")
+# A shell's ${name} is its own.
+_PLACEHOLDER = re.compile(r"(?<!\$)\{[a-z_]+\}")
+
+
+def _with(known: Sequence[str]) -> AfterValidator:
+    def check(part: str) -> str:
+        if unknown := [name for name in _PLACEHOLDER.findall(part) if name not in known]:
+            raise ValueError(f"{unknown[0]} is no placeholder here; there are {', '.join(known)}")
+        return part
+
+    return AfterValidator(check)
+
+
+Command = tuple[Annotated[str, _with(_OF_A_REVISION)], ...]
+ServerCommand = tuple[Annotated[str, _with(_OF_A_SERVER)], ...]
+
+
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Budgets(_Table):
@@ -46,7 +74,7 @@ class Server(_Table):
     `{ipfs}` the RPC of an IPFS node. A GET of `ready` answers 200 once it serves `path`.
     """
 
-    command: tuple[str, ...] = Field(min_length=1)
+    command: ServerCommand = Field(min_length=1)
     ready: str = "/ready"
     path: str = "/graphql"
 
@@ -62,8 +90,8 @@ class Target(_Table):
     name: str = "target"
     branch: str = "main"
     dependencies: tuple[str, ...] = ()
-    setup: tuple[tuple[str, ...], ...] = ()
-    worker: tuple[str, ...] = ()
+    setup: tuple[Command, ...] = ()
+    worker: Command = ()
     server: Server | None = None
 
 
@@ -76,11 +104,31 @@ class Policy(_Table):
     target: Target | None = None
 
 
-def _line_of(text: str, key: str) -> str:
-    for number, line in enumerate(text.splitlines(), start=1):
-        if re.match(rf"\s*\[?.*\b{re.escape(key)}\b", line):
-            return f", line {number}"
+def _line_of(text: str, path: Sequence[str | int]) -> str:
+    """Where the statement begins that brings `path`, or the most of it that is there, into the document."""
+    there = path[: _depth(tomllib.loads(text), path)]
+    lines = text.split("\n")
+    begins = 1
+    # The lines up to the end of each statement are a document, too.
+    for end in range(1, len(lines) + 1):
+        try:
+            document = tomllib.loads("\n".join([*lines[:end], ""]))
+        except tomllib.TOMLDecodeError:
+            continue
+        if there and _depth(document, there) == len(there):
+            return f", line {begins}"
+        begins = end + 1
     return ""
+
+
+def _depth(document: Any, path: Sequence[str | int]) -> int:
+    """How many steps of `path` there are in `document`."""
+    for depth, step in enumerate(path):
+        try:
+            document = document[step]
+        except (KeyError, IndexError, TypeError):
+            return depth
+    return len(path)
 
 
 def parse_policy(content: bytes, *, where: str) -> Policy:
@@ -96,7 +144,6 @@ def parse_policy(content: bytes, *, where: str) -> Policy:
         raise SettingsError(f"{where} is not valid TOML: {error}.") from None
     except ValidationError as error:
         fault = error.errors()[0]
-        path = [str(part) for part in fault["loc"]]
-        names = [part for part in path if not part.isdigit()]
-        line = _line_of(text, names[-1]) if names else ""
-        raise SettingsError(f"{where}{line}: {'.'.join(path)}: {fault['msg']}.") from None
+        key = ".".join(str(part) for part in fault["loc"])
+        why = fault["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{where}{_line_of(text, fault['loc'])}: {key}: {why}.") from None

@@ -73,6 +73,21 @@ def test_policy_reads_keys_and_budgets() -> None:
         (b"[budgets.weekly]\ngql = 1\n", r"line 1: budgets\.weekly"),
         (b"trusted = []\n", r"line 1: trusted"),
         (b"\xff", "not valid TOML"),
+        (
+            b"# gql = 1\n[budgets.pr]\ngql = 9\n[budgets.main] # gql\n\n# gql\ngql = -1\n",
+            "line 7: budgets.main.gql",
+        ),
+        (b"[budgets]\npr = {gql = 1}\nmain = {gql = -1}\n", "line 3: budgets.main.gql"),
+        (b"[target]\r\nname = 's'\r\nworker = [\r\n'a',\r\n7,\r\n]\r\n", "line 3: target.worker.1"),
+        (b"[target]\n[target.server]\nready = '/'\n", "line 2: target.server.command"),
+        (b"[budgets.main]\ngql = inf\n", "line 2: budgets.main.gql: .*finite"),
+        (b"[budgets.main]\ngql = nan\n", "line 2: budgets.main.gql"),
+        (
+            b"[target]\nworker = ['node', '{tre}/w.mjs']\n",
+            r"line 2: target.worker.1: \{tre\} .*\{tree\}, \{env\}",
+        ),
+        (b"[target]\nsetup = [['a', '{port}']]\n", r"line 2: target.setup.0.1: \{port\} is no placeholder"),
+        (b"[target.server]\ncommand = ['{prt}']\n", r"\{prt\} .*\{port\}, \{data\}, \{ipfs\}"),
     ],
 )
 def test_a_broken_policy_names_line_and_key(content: bytes, told: str) -> None:
@@ -82,3 +97,19 @@ def test_a_broken_policy_names_line_and_key(content: bytes, told: str) -> None:
 
 def test_no_file_means_no_policy() -> None:
     assert Policy().trusted_keys == ()
+
+
+def test_other_braces_of_a_command_are_its_own() -> None:
+    policy = parse_policy(b"[target]\nworker = ['sh', '-c', 'echo ${home} {} {1} {{']\n", where="x")
+    assert policy.target is not None
+    assert policy.target.worker[2] == "echo ${home} {} {1} {{"
+
+
+@pytest.mark.parametrize("variable", ["SLO_GQL_P95_MS", "REGRESSION_THRESHOLD_PCT", "HOLOGRAM_WATTS"])
+@pytest.mark.parametrize("value", ["inf", "nan", "-inf", "0"])
+def test_a_number_that_is_no_limit_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=variable):
+        load_settings()

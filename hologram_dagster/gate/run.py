@@ -22,7 +22,7 @@ from hologram_dagster.profiles import Plan, Profile, ProfileName, apply_override
 from hologram_dagster.protocol.signing import Signer, load_or_create_signer
 from hologram_dagster.settings import Settings
 from hologram_dagster.target.baseline import choose_baseline
-from hologram_dagster.target.revision import Revision, is_shallow, read_revision, show_file
+from hologram_dagster.target.revision import Revision, is_shallow, read_revision, show_file, top_of
 
 KEY_FILE = "keys/ed25519.pem"
 
@@ -54,6 +54,7 @@ def preflight(settings: Settings, profile: Profile) -> Revision:
 
     Raises:
         HologramError: no repository; for main and nightly a shallow clone or a dirty tree.
+        SettingsError: its own `hologram.toml` is malformed.
     """
     revision = read_revision(settings.repository, exclude=[settings.state_dir, settings.reports_dir])
     if profile.clean_tree and revision.dirty:
@@ -66,7 +67,23 @@ def preflight(settings: Settings, profile: Profile) -> Revision:
             f"this clone is shallow, and {profile.name} needs the history: run `git fetch --unshallow` "
             "(in CI: full fetch depth), or use --profile dev."
         )
+    _check_own_policy(settings.repository, revision)
     return revision
+
+
+def _check_own_policy(repository: Path, revision: Revision) -> None:
+    """Refuse a revision whose `hologram.toml` would stop every gate that has it as its baseline."""
+    if not revision.dirty:
+        policy_of(repository, revision.commit)
+        return
+    path = top_of(repository) / FILE_NAME
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise HologramError(f"cannot read {path}: {error.strerror}. Make it a readable file.") from error
+    parse_policy(content, where=str(path))
 
 
 def open_gate_run(

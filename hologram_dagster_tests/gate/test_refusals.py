@@ -72,6 +72,16 @@ def test_a_broken_policy_is_refused_with_line_and_key(make_bench: MakeBench) -> 
     _refused(bench, told="line 2: trusted_keys")
 
 
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_candidate_that_breaks_its_policy_is_refused_itself(make_bench: MakeBench, committed: bool) -> None:
+    bench = make_bench()
+    (bench.folder / "hologram.toml").write_text("[budgets.main]\n# gql\ngql = 'fast'\n")
+    if committed:
+        git(bench.folder, "add", "hologram.toml")
+        git(bench.folder, "commit", "-qm", "its baseline has no policy")
+    _refused(bench, told="line 3: budgets.main.gql")
+
+
 def test_a_throw_away_instance_is_refused_unless_allowed(bench: Bench) -> None:
     selection = "revision,perf_verify"
     refused = bench.materialize(selection, DAGSTER_HOME="")
