@@ -83,8 +83,9 @@ class _Launched:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
 
 
-def _launch(settings: Settings, profile: Profile, run_id: str, tags: Mapping[str, str]) -> _Launched:
-    home = prepare_home(settings)
+def _launch(
+    settings: Settings, home: Path, profile: Profile, run_id: str, tags: Mapping[str, str]
+) -> _Launched:
     log = settings.state_dir / "logs" / f"{run_id}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as stream:
@@ -127,6 +128,7 @@ def run_gate(settings: Settings, profile: Profile, tags: Mapping[str, str]) -> N
     run_id = str(uuid.uuid4())
     # Refuses here, with exit 2 and no trace of a run, what a run would only trip over.
     own_endpoints(settings)
+    home = prepare_home(settings)
     run = open_gate_run(
         settings_at(settings, origin=tags.get(ORIGIN_TAG), commit=tags.get(COMMIT_TAG)),
         run_id=run_id,
@@ -135,7 +137,7 @@ def run_gate(settings: Settings, profile: Profile, tags: Mapping[str, str]) -> N
         baseline_tag=tags.get(BASELINE_TAG),
     )
     started = time.monotonic()
-    launched = _launch(settings, profile, run_id, tags)
+    launched = _launch(settings, home, profile, run_id, tags)
     deadline_s = settings.deadline_s or profile.deadline_s
     timer = threading.Timer(deadline_s, launched.interrupt, [f"the deadline of {deadline_s} s has passed"])
     timer.daemon = True

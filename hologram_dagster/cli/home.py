@@ -6,12 +6,12 @@ Runs and events are kept in SQLite in the home, or in the PostgreSQL of `DAGSTER
 """
 
 import fcntl
-import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+from hologram_dagster.cli.postgres import require_postgres
 from hologram_dagster.errors import HologramError
 from hologram_dagster.files import make_untracked, write_whole
 from hologram_dagster.secrets.redactor import redact
@@ -34,8 +34,11 @@ def prepare_home(settings: Settings) -> Path:
     """The Dagster home (`DAGSTER_HOME`, else in the state folder), ready for use, absolute.
 
     Raises:
-        HologramError: the folder cannot be made, or Dagster refuses it.
+        HologramError: the folder cannot be made, Dagster refuses it, or `DAGSTER_PG_URL` cannot be used.
     """
+    # Each time: a database that was there yesterday may be gone.
+    if settings.dagster_pg_url is not None:
+        require_postgres(settings.dagster_pg_url.get_secret_value())
     home = (settings.dagster_home or settings.state_dir / "dagster").absolute()
     make_untracked(settings.state_dir)
     try:
@@ -54,15 +57,7 @@ def _write_instance_file(home: Path, *, postgres: bool) -> bool:
     """Have the home's instance file name the storage asked for; whether it was written.
 
     A file that is not one of our two is the user's own, and stays as it is.
-
-    Raises:
-        HologramError: PostgreSQL is asked for, and its package is not installed.
     """
-    if postgres and importlib.util.find_spec("dagster_postgres") is None:
-        raise HologramError(
-            "DAGSTER_PG_URL is set, and dagster-postgres is not installed: "
-            "pip install 'hologram_dagster[postgres]', or unset it for SQLite."
-        )
     sqlite = project_file(_INSTANCE_FILE).read_text(encoding="utf-8")
     both = {False: sqlite, True: sqlite + _POSTGRES}
     path = home / _INSTANCE_FILE

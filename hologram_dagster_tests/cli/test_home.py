@@ -5,7 +5,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from hologram_dagster_tests.gate.bench import Bench
+from hologram_dagster.cli.postgres import require_postgres
+from hologram_dagster.errors import HologramError
+from hologram_dagster_tests.gate.bench import Bench, MakeBench
 from hologram_dagster_tests.postgres import running_postgres
 
 
@@ -52,9 +54,38 @@ def test_a_gate_run_is_kept_in_postgresql(bench: Bench, tmp_path_factory: pytest
     assert "storage" not in instance_file(bench).read_text()
 
 
-def test_a_postgresql_that_does_not_answer_is_told_without_its_password(bench: Bench) -> None:
-    url = "postgresql://hologram:s3cretword@127.0.0.1:1/none"  # nothing listens on port 1
-    done = bench.hologram("setup", DAGSTER_PG_URL=url)
-    assert done.returncode == 2
-    assert "Dagster refuses the home" in done.stderr
+NOBODY = "postgresql://hologram:s3cretword@127.0.0.1:1/none"  # nothing listens on port 1
+
+
+@pytest.mark.parametrize("verb", ["setup", "gate", "prune", "ui"])
+def test_a_postgresql_that_does_not_answer_is_told_without_its_password(
+    make_bench: MakeBench, verb: str
+) -> None:
+    """In a home that has been used: each command asks again."""
+    bench = make_bench()
+    done = bench.hologram(verb, DAGSTER_PG_URL=NOBODY)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "PostgreSQL of DAGSTER_PG_URL cannot be used" in done.stderr
+    assert "onnection refused" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
     assert "s3cretword" not in done.stdout + done.stderr
+    assert not bench.reports.exists()
+    assert not bench.evidence.exists()
+    assert "storage" not in instance_file(bench).read_text()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://hologram:s3cretword@127.0.0.1/x",
+        "postgres://hologram:s3cretword@127.0.0.1/x",
+        "postgresql://hologram:a@s3cretword@127.0.0.1/x",
+        "postgresql://hologram:x@127.0.0.1:s3cretword/x",
+        "s3cretword",
+        "sqlite:///s3cretword",
+    ],
+)
+def test_a_url_that_is_no_postgresqls_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(HologramError, match="DAGSTER_PG_URL is no URL of a PostgreSQL") as refused:
+        require_postgres(url)
+    assert "s3cretword" not in str(refused.value)
