@@ -94,6 +94,7 @@ def evidence_asset(
         if used := stack.newly_used():
             for event in observed_services(used):
                 context.log_event(event)
+        run.evidence.ensure_started(run.recorded)
         stored = run.evidence.add(observation, run.identity)
         remember(run, stored.record, context.log.warning)
         return dg.MaterializeResult(

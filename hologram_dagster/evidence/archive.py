@@ -67,6 +67,15 @@ class Evidence:
         """
         return self.enter({"entry": RUN_ENTRY, **run_json(run)})
 
+    def ensure_started(self, run: RecordedRun) -> None:
+        """As `start_run`, unless it is known already: of a run of one asset nothing else says its plan.
+
+        Raises:
+            As `start_run`.
+        """
+        if self.started_run(run.identity.run_id) is None:
+            self.start_run(run)
+
     def started_run(self, run_id: str) -> RecordedRun | None:
         """The run as it was when it started, whoever asks; None if it never started. Not verified.
 
@@ -96,8 +105,7 @@ class Evidence:
         Raises:
             As `add`.
         """
-        if self.started_run(run.identity.run_id) is None:
-            self.start_run(run)
+        self.ensure_started(run)
         stored, entry = self._add(observation_of(verdict), run.identity)
         return stored, replace(verdict, ledger_head=entry.head)
 

@@ -328,6 +328,14 @@ def test_a_report_alone_cannot_turn_red_into_green(bench: Bench) -> None:
     assert bench.hologram("verdict").returncode == 1
 
 
+def test_evidence_gathered_asset_by_asset_counts_for_a_verdict(bench: Bench) -> None:
+    assert bench.hologram("gate").returncode == 0
+    for selection in ("perf_encode", "verdict"):
+        done = bench.materialize(selection, HOLOGRAM_PROFILE="dev")
+        assert done.returncode == 0, done.stderr[-2000:]
+    assert bench.verdict()["verdict"] == "pass"
+
+
 def test_old_figures_held_to_looser_limits_are_no_pass(bench: Bench) -> None:
     assert bench.hologram("gate", SLO_ENCODE_P95_MS="0.0001").returncode == 1
     done = bench.materialize("verdict", HOLOGRAM_PROFILE="dev")
