@@ -6,19 +6,10 @@ section 2.7; the table: design, *Profiles*. A kind joins the table when it is bu
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from hologram_dagster.errors import SettingsError
+from hologram_dagster.settings import ProfileName as ProfileName
 from hologram_dagster.settings import Settings
-
-
-class ProfileName(StrEnum):
-    """When a gate runs: on a pull request, on main, at night, or at a developer's wish."""
-
-    PR = "pr"
-    MAIN = "main"
-    NIGHTLY = "nightly"
-    DEV = "dev"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,15 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
+class ProfileName(StrEnum):
+    """When a gate runs: on a pull request, on main, at night, or at a developer's wish."""
+
+    PR = "pr"
+    MAIN = "main"
+    NIGHTLY = "nightly"
+    DEV = "dev"
+
+
 class WeeklyBaseline(StrEnum):
     """What the weekly run does with a green revision."""
 
@@ -54,6 +63,17 @@ def _truthy(value: Any) -> Any:
 def _web_address(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("not an http or https address")
+    return value
+
+
+def names_in(text: str) -> frozenset[str]:
+    """The names in `text`, commas between."""
+    return frozenset(name.strip() for name in text.split(",") if name.strip())
+
+
+def _profiles_or_none(value: str) -> str:
+    if names_in(value) - {*ProfileName, "none"}:
+        raise ValueError(f"use {', '.join(ProfileName)}, commas between, or none")
     return value
 
 
@@ -107,7 +127,9 @@ class Settings(Timetable):
     weekly_baseline: WeeklyBaseline = _variable(
         "HOLOGRAM_WEEKLY_BASELINE", WeeklyBaseline.PROPOSE, "propose, roll-forward (without asking) or off"
     )
-    watch_profile: str = _variable("HOLOGRAM_WATCH_PROFILE", "main", "profile of watched commits")
+    watch_profile: ProfileName = _variable(
+        "HOLOGRAM_WATCH_PROFILE", ProfileName.MAIN, "profile of watched commits"
+    )
     watch_stale_min: PositiveFloat = _variable(
         "HOLOGRAM_WATCH_STALE_MIN", 15, "minutes after which a branch that was not seen is stale"
     )
@@ -183,7 +205,9 @@ class Settings(Timetable):
     apprise_urls: SecretStr | None = _variable(
         "HOLOGRAM_APPRISE_URLS", None, "Apprise addresses that verdicts are told to, spaces between"
     )
-    notify: str = _variable("HOLOGRAM_NOTIFY", "main,nightly", "profiles whose verdicts are told to people")
+    notify: Annotated[str, AfterValidator(_profiles_or_none)] = _variable(
+        "HOLOGRAM_NOTIFY", "main,nightly", "profiles whose verdicts are told to people"
+    )
     ui_url: WebAddress | None = _variable("HOLOGRAM_UI_URL", None, "address of the Dagster UI, for links")
     reports_url: WebAddress | None = _variable(
         "HOLOGRAM_REPORTS_URL", None, "address at which the reports folder is published, for links"

@@ -113,3 +113,23 @@ def test_a_number_that_is_no_limit_is_refused_by_name(
     monkeypatch.setenv(variable, value)
     with pytest.raises(SettingsError, match=variable):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("HOLOGRAM_NOTIFY", "foo"), ("HOLOGRAM_NOTIFY", "main, foo"), ("HOLOGRAM_WATCH_PROFILE", "foo")],
+)
+def test_an_unknown_profile_is_refused_by_the_variables_name(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=variable) as refused:
+        load_settings()
+    assert "foo" not in str(refused.value)
+    assert "nightly" in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["none", "pr, dev", "main,nightly,", ""])
+def test_who_is_told_is_profiles_or_nobody(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("HOLOGRAM_NOTIFY", value)
+    assert load_settings().notify == (value or "main,nightly")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from hologram_dagster.errors import HologramError, SettingsError
+from hologram_dagster.errors import HologramError
 from hologram_dagster.evidence.gathering import EVIDENCE_ENTRY
 from hologram_dagster.evidence.record import Record, iso
 from hologram_dagster.evidence.tail import find_data
@@ -30,7 +30,7 @@ from hologram_dagster.observation import Finding, Observation, Status
 from hologram_dagster.profiles import ProfileName
 from hologram_dagster.reports.links import run_link
 from hologram_dagster.secrets.redactor import redact
-from hologram_dagster.settings import Settings
+from hologram_dagster.settings import Settings, names_in
 
 KIND = "announcement"
 METHOD = "1"
@@ -104,7 +104,7 @@ def _sendings(run: GateRun, verdict: Verdict, pauses_s: Sequence[float]) -> Iter
     settings = run.settings
     for request in _statuses(settings, verdict):
         yield partial(send, request, pauses_s=pauses_s)
-    if verdict.profile not in _told_profiles(settings):
+    if verdict.profile not in names_in(settings.notify):
         return
     message = make_message(
         verdict, before=_words_before(run, verdict), links=links_of(settings, verdict.run_id)
@@ -121,15 +121,6 @@ def _sendings(run: GateRun, verdict: Verdict, pauses_s: Sequence[float]) -> Iter
             text=plain_text(message),
             good=message.word is Word.PASS,
         )
-
-
-def _told_profiles(settings: Settings) -> frozenset[str]:
-    names = frozenset(name.strip() for name in settings.notify.split(",") if name.strip())
-    if unknown := sorted(names - {*ProfileName, "none"}):
-        raise SettingsError(
-            f"HOLOGRAM_NOTIFY names {unknown[0]!r}: use {', '.join(ProfileName)}, commas between, or none."
-        )
-    return names
 
 
 def _webhooks(settings: Settings, message: Message) -> Iterator[Request]:
