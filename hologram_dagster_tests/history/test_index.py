@@ -197,6 +197,19 @@ def test_damage_that_shows_while_open_is_set_aside_once(tmp_path: Path) -> None:
     assert not (tmp_path / f"{FILE_NAME}.damaged-2").exists()
 
 
+def test_damage_that_nobody_met_stops_an_export_and_no_rebuild(tmp_path: Path) -> None:
+    with History.in_folder(tmp_path) as history:
+        for number in range(50):
+            history.add(record(run_id=f"run-{number}"))
+        _damage(tmp_path / FILE_NAME)
+        with pytest.raises(HologramError, match="hologram history rebuild"):
+            list(history.chunks())
+        assert history.rebuild([record()]) == 1
+        assert history.notes() == ()
+        assert len(history.read(P95)) == 1
+    assert (tmp_path / f"{FILE_NAME}.damaged-1").exists()
+
+
 def test_a_killed_rebuild_leaves_what_was_there(tmp_path: Path) -> None:
     with History.in_folder(tmp_path) as history:
         history.add(record(run_id="old"))
