@@ -263,13 +263,13 @@ POOLS = {
 }
 
 
-def pooled_table(trials: Sequence[dict[str, Any]]) -> str:
+def pooled_table(trials: Sequence[dict[str, Any]], method: str = METHOD) -> str:
     """What the gate said, all operations and hosts together, then a row an operation and a row a host.
 
     Of unchanged candidates also what it means for a whole gate, which compares every operation:
     at most 1 - (1 - upper bound)^operations of such gates are red by mistake.
     """
-    counted = [trial for trial in trials if trial["method"] == METHOD]
+    counted = [trial for trial in trials if trial["method"] == method]
     lines = [
         "| candidate | where | n | FAIL | 95 % bounds, % | errors | median s |",
         "|---|---|---|---|---|---|---|",
@@ -291,6 +291,7 @@ def pooled_table(trials: Sequence[dict[str, Any]]) -> str:
                 f"| {sum(trial['verdict'] == 'error' for trial in members)} "
                 f"| {statistics.median(trial['seconds'] for trial in members):.1f} |"
             )
+    # What a whole gate of an unchanged revision is to expect.
     unchanged = [trial for trial in counted if trial["effect"] in POOLS["unchanged"]]
     fails = sum(trial["verdict"] == "fail" for trial in unchanged)
     if unchanged:
@@ -329,10 +330,12 @@ def document(before: str, trials: Sequence[dict[str, Any]]) -> str:
         f"margin 5 %. Median load of the host (1 min): {_load(trials, hog=False)} quiet, "
         f"{_load(trials, hog=True)} beside the hog."
     )
+    earlier = sorted({trial["method"] for trial in trials} - {METHOD})
     tables = (
         facts,
         "### Pooled",
         pooled_table(trials),
+        *(part for old in earlier for part in (f"### Pooled, method {old}", pooled_table(trials, old))),
         "### The gate",
         gate_table(trials),
         "### Other rules on the same samples",
