@@ -1,28 +1,33 @@
 """What the command line shows: progress a step, then the verdict. Plain lines, no terminal needed."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from hologram_dagster.evidence.check import CheckResult, Severity
+from hologram_dagster.evidence.check import Severity
 from hologram_dagster.evidence.verdict import Verdict
 from hologram_dagster.observation import Status
+from hologram_dagster.reports.causes import Cause, causes, not_compared
+from hologram_dagster.reports.reading import with_unit
 
 _STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
 _SLOWEST = 5
 
 
-def _red_line(reason: CheckResult) -> Text:
-    """One red check on one line: where, status, cause, and figure and limit where it has any."""
+def _red_line(cause: Cause) -> Text:
+    """One cause: where, status, its text, and figure and limit where it has any."""
+    reason = cause.reason
     line = Text.assemble(
         ("  ", ""),
-        (f"{reason.kind} {reason.check}", "bold"),
-        f": {reason.status}: {reason.message}",
+        (f"{reason['kind']} {', '.join(cause.checks)}", "bold"),
+        f": {reason['status']}: " + cause.message.replace("\n", "\n      "),
     )
-    if reason.value is not None and reason.limit is not None:
-        line.append(f" [figure {reason.value:g} {reason.unit}, limit {reason.limit:g} {reason.unit}]")
+    if reason["value"] is not None and reason["limit"] is not None:
+        figure, limit = (with_unit(reason[name], reason["unit"]) for name in ("value", "limit"))
+        line.append(f" [figure {figure}, limit {limit}]")
     return line
 
 
@@ -64,6 +69,8 @@ def show_verdict(
     console.print()
     waived = " (waived)" if verdict.waived else ""
     console.print(Text.assemble(("verdict: ", "bold"), (word.upper() + waived, _STYLES.get(word, "bold"))))
+    for told in not_compared(verdict.to_json()):
+        console.print(Text(f"not compared: {told}", style="yellow"), soft_wrap=True)
     if verdict.after_fail:
         console.print(verdict.after_fail, style="yellow", soft_wrap=True)
     for override in verdict.overrides:
@@ -75,9 +82,8 @@ def show_verdict(
             )
     red = [reason for reason in verdict.reasons if reason.red]
     if red:
-        for reason in red:
-            if reason.check != "present":
-                console.print(_red_line(reason), soft_wrap=True)
+        for cause in causes(asdict(reason) for reason in red if reason.check != "present"):
+            console.print(_red_line(cause), soft_wrap=True)
         if absent := [reason.kind for reason in red if reason.check == "present"]:
             console.print(f"  no fresh evidence: {', '.join(absent)}", soft_wrap=True)
     for reason in verdict.reasons:

@@ -152,13 +152,10 @@ def _sides(run: GateRun, operation: str, baseline: str) -> _Sides:
     """
     target = target_of(run)
     if (operation == "gql" and target.server is None) or (operation != "gql" and not target.worker):
-        missing = "a [target.server] table" if operation == "gql" else "`worker` to its [target] table"
+        missing = "[target.server] table: add it" if operation == "gql" else "`worker` in [target]: add it"
         if run.policy.target is None:
-            missing = "a [target] table" + (" and a [target.server] table" if operation == "gql" else "")
-        raise NotComparable(
-            f"the baseline's hologram.toml does not say how to run {operation}: "
-            f"add {missing} (docs/targets.md)"
-        )
+            missing = "[target] table: add it, with `worker` and [target.server]"
+        raise NotComparable(f"the baseline's hologram.toml has no {missing} (docs/targets.md)")
     after = candidate_side(run, target)
     try:
         before = checkouts_of(run).get(

@@ -1,11 +1,12 @@
 """What is told of a verdict, before it takes the form of any service. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from hologram_dagster.evidence.check import CheckResult
 from hologram_dagster.evidence.verdict import Verdict, Word
 from hologram_dagster.profiles import DRIFTS, REGRESSIONS
+from hologram_dagster.reports.causes import causes, not_compared
 from hologram_dagster.reports.reading import duration_text, text_of, with_unit
 
 # Escalation rules: contract section 1.
@@ -37,6 +38,7 @@ def make_message(verdict: Verdict, *, before: Sequence[Word], links: Mapping[str
     fields = {
         "Escalation": escalated,
         "Red checks": _red(verdict),
+        "Not compared": tuple(not_compared(verdict.to_json())),
         "Waived": tuple(
             f"{w.check} by {w.who} until {w.expires_at:%Y-%m-%d %H:%M} UTC" for w in verdict.waivers
         ),
@@ -87,7 +89,8 @@ def _comparisons(verdict: Verdict) -> list[CheckResult]:
 
 
 def _red(verdict: Verdict) -> tuple[str, ...]:
-    red = [f"{r.kind}.{r.check}: {r.message}" for r in verdict.reasons if r.red]
+    told = causes(asdict(reason) for reason in verdict.reasons if reason.red)
+    red = [f"{cause.reason['kind']}.{', '.join(cause.checks)}: {cause.message}" for cause in told]
     more = [f"and {len(red) - _MOST_RED} more"] if len(red) > _MOST_RED else []
     return (*red[:_MOST_RED], *more)
 

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from hologram_dagster.reports import panels, sections
+from hologram_dagster.reports.causes import Cause, causes, green_count, not_compared
 from hologram_dagster.reports.paired import Paired, worst_of_each
 from hologram_dagster.reports.reading import (
     duration_text,
@@ -158,6 +159,7 @@ def _head(verdict: Mapping[str, Any], cells: Cells) -> dict[str, Any]:
         "environment": text_of(verdict.get("environment"), longest=60),
         "when": time_text(when),
         "duration": duration_text(verdict.get("started_at"), verdict.get("finished_at")),
+        "not_compared": [cells.text(told).text for told in not_compared(verdict)][: cells.limits.rows],
         "after_fail": passed_after_fail(verdict),
         "looser": [
             (
@@ -184,24 +186,26 @@ def _head(verdict: Mapping[str, Any], cells: Cells) -> dict[str, Any]:
 def _reasons(verdict: Mapping[str, Any], cells: Cells) -> dict[str, Any]:
     reasons = mappings_of(verdict.get("reasons"))
     red = [reason for reason in worst_first(reasons) if is_red(reason)]
-    most = min(_MOST_REASONS, cells.limits.rows)
+    most, told = min(_MOST_REASONS, cells.limits.rows), causes(red)
     return {
-        "red": [_reason(reason, cells) for reason in red[:most]],
-        "left_out": max(0, len(red) - most),
+        "red": [_cause(cause, cells) for cause in told[:most]],
+        "left_out": max(0, len(told) - most),
+        "green": green_count(reasons),
         "red_count": len(red),
         "count": len(reasons),
         "passed": sum(reason.get("status") == "passed" for reason in reasons),
     }
 
 
-def _reason(reason: Mapping[str, Any], cells: Cells) -> dict[str, Cell]:
+def _cause(cause: Cause, cells: Cells) -> dict[str, Cell]:
+    reason = cause.reason
     value, limit, unit = (reason.get(name) for name in ("value", "limit", "unit"))
     in_ms = unit == "ms"
     return {
         "status": cells.status(reason.get("status")),
         "kind": cells.code(reason.get("kind")),
-        "check": cells.code(reason.get("check")),
-        "message": cells.text(reason.get("message")),
+        "check": cells.code(", ".join(cause.checks)),
+        "message": cells.text(cause.message),
         "share": cells.share(value, limit) if in_ms else Cell("", form="share"),
         "figure": Cell("" if in_ms or limit is None else with_unit(value, unit)),
         "limit": Cell(with_unit(limit, unit)),

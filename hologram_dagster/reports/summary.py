@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.files import append_lines
+from hologram_dagster.reports.causes import causes, green_count, not_compared
 from hologram_dagster.reports.paired import worst_of_each
 from hologram_dagster.reports.panels import best_p95, last_events
 from hologram_dagster.reports.reading import (
@@ -60,6 +61,7 @@ def job_summary(
         f"## Hologram gate: {_markdown(word.upper())}{note}\n",
         "The run has started and not finished." if running else _ANSWERS.get(word, ""),
         "",
+        *(f"**Not compared:** {_markdown(told)}\n" for told in not_compared(verdict)[:_MOST_ROWS]),
         f"Revision {_code(text_of(revision.get('commit'))[:12])}{dirty} · "
         f"profile {_code(verdict.get('profile'))} · environment {_code(verdict.get('environment'))} · "
         f"{_markdown(time_text(verdict.get('finished_at') or verdict.get('started_at')))}",
@@ -147,20 +149,21 @@ def _reasons(verdict: Mapping[str, Any]) -> Iterable[str]:
     reasons = mappings_of(verdict.get("reasons"))
     red = [reason for reason in worst_first(reasons) if is_red(reason)]
     if not red:
-        return [f"{len(reasons)} checks, none of them red.\n"] if reasons else []
+        return [f"{green_count(reasons)}.\n"] if reasons else []
     return _table(
         "Reasons",
         ("evidence", "check", "status", "figure", "limit", "cause"),
         [
             (
                 _markdown(reason.get("kind")),
-                _markdown(reason.get("check")),
+                _markdown(", ".join(cause.checks)),
                 _markdown(reason.get("status")),
                 _markdown(with_unit(reason.get("value"), reason.get("unit"))),
                 _markdown(with_unit(reason.get("limit"), reason.get("unit"))),
-                _markdown(reason.get("message")),
+                _markdown(cause.message),
             )
-            for reason in red
+            for cause in causes(red)
+            for reason in [cause.reason]
         ],
         numeric=(3, 4),
     )

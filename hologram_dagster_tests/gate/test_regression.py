@@ -63,6 +63,11 @@ def test_a_worker_that_dies_is_an_error_with_its_last_lines(target: Bench) -> No
     assert "the wheel fell off" in target.red()["regression_verify", "observed"]
     assert "candidate" in target.red()["regression_verify", "observed"]
     assert "the wheel fell off" in target.red()["perf_verify", "observed"]
+    # Each cause once, and the worker's last lines not once a cause.
+    told = [line for line in done.stdout.splitlines() if line.startswith("  regression_verify")]
+    assert len(told) == 1
+    assert told[0].startswith("  regression_verify observed, no_regression: error: ")
+    assert done.stdout.count("the wheel fell off") < len(target.red())
 
 
 def test_budgets_and_answers_are_those_of_the_candidates_own_code(target: Bench) -> None:
@@ -99,7 +104,11 @@ def test_without_a_target_pr_says_so_and_main_refuses(bench: Bench) -> None:
     assert done.returncode == 0, done.stdout
     shown = [r for r in bench.verdict()["reasons"] if r["kind"] == "regression_gql"]
     assert {r["status"] for r in shown} == {"not_applicable"}
-    assert "add a [target] table and a [target.server] table" in shown[0]["message"]
+    told = "the baseline's hologram.toml has no [target] table: add it, with `worker` and [target.server]"
+    assert told in shown[0]["message"]
+    line = f"not compared: verify, encode, gql: {told}"
+    assert line in done.stdout
+    assert line in bench.hologram("verdict", "--profile", "pr").stdout
     done = bench.hologram("gate", "--profile", "main")
     assert done.returncode == 1, done.stdout
     assert "main requires it" in bench.red()["regression_gql", "observed"]

@@ -72,6 +72,12 @@ def test_a_pass_without_figures_still_has_the_contracts_fields() -> None:
     assert set(message.fields) == {PERFORMANCE, E2E, "Revision"}
 
 
+def test_a_pass_says_what_was_not_compared() -> None:
+    why = result("regression_gql", "observed", Status.NOT_APPLICABLE, "not applicable: no baseline yet")
+    message = told(verdict_of(why, word=Word.PASS))
+    assert message.fields["Not compared"] == ("gql: no baseline yet",)
+
+
 def test_waivers_and_loosened_limits_are_told() -> None:
     waiver = Waiver("e2e_use.search", "ada", "ticket 7", NOW + timedelta(days=1))
     message = told(
