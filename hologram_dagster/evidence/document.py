@@ -131,7 +131,10 @@ class Verdict:
     def broken(self) -> str:
         """The worst reason as one line; empty for a pass."""
         worst = next((reason for reason in self.reasons if reason.red), None)
-        return f"{worst.kind} {worst.check}: {worst.message}" if worst else ""
+        if worst is None:
+            return ""
+        first, *_ = worst.message.splitlines() or [""]
+        return f"{worst.kind} {worst.check}: {first}"
 
     @property
     def after_fail(self) -> str:

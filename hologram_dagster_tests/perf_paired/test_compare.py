@@ -102,12 +102,13 @@ def test_without_a_cpu_clock_wall_time_decides_and_it_is_said(monkeypatch: pytes
     assert samples.fallbacks == (loop.NO_CLOCK,)
 
 
-def _measured(ratios: tuple[float, ...]) -> Callable[..., LaunchSamples]:
+def _measured(ratios: tuple[float, ...], *, cpu_only: bool = False) -> Callable[..., LaunchSamples]:
     remaining = iter(ratios)
 
     def run_launch(*_: object, **__: object) -> LaunchSamples:
         def side(ns: float) -> SideSamples:
-            return SideSamples(wall=((round(ns),) * 10,) * 20, cpu=((round(ns),) * 10,) * 20)
+            wall = 1_000_000 if cpu_only else round(ns)
+            return SideSamples(wall=((wall,) * 10,) * 20, cpu=((round(ns),) * 10,) * 20)
 
         return LaunchSamples(
             size=Size(block=6, dropped=1, cycles=20), a=side(1_000_000), b=side(1_000_000 * next(remaining))
@@ -133,7 +134,7 @@ def test_launches_go_on_until_the_rule_decides(monkeypatch: pytest.MonkeyPatch) 
     assert len(compared(monkeypatch, 1.2, 1.2, 1.2).launches) == 3
     weak = compared(monkeypatch, 1.2, 1.0, 1.2, 1.0, 1.2)
     assert (weak.verdict, len(weak.launches)) == ("fail", 5)
-    assert "fail (weak, 3 : 2)" in sentence(weak)
+    assert sentence(weak).splitlines()[0].endswith("slower, limit 5 % (weak, 3 : 2)")
     assert facts(weak)["weak"] == "yes"
 
 
@@ -141,8 +142,9 @@ def test_everything_that_was_asked_for_is_printed(monkeypatch: pytest.MonkeyPatc
     lines: list[LaunchRecord] = []
     comparison = compared(monkeypatch, 1.2, 1.2, 1.2, options=Options(seed=7, progress=lines.append))
     text = sentence(comparison)
-    for part in ("encode: fail", "x1.200", "1.200 to 1.200", "3 launches", "margin 5 %", "threshold of 10 %"):
+    for part in ("x1.200", "1.200 to 1.200", "3 launches", "margin 5 %", "threshold of 10 %"):
         assert part in text, text
+    assert text.splitlines()[0] == "encode: 20.0 % slower, limit 5 %"
     assert "Wall time: x1.200, over the limit of x1.050 in 3 of 3 launches." in text
     assert launch_line(lines[0]).startswith("wall x1.200")
     assert len(lines) == 3
@@ -151,6 +153,14 @@ def test_everything_that_was_asked_for_is_printed(monkeypatch: pytest.MonkeyPatc
     assert numbers["launch3_wall_ratio"] == pytest.approx(1.2)
     assert numbers["margin_pct"] == 5
     assert facts(comparison)["seed"] == "7"
+
+
+def test_a_fail_by_cpu_time_alone_leads_with_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare, "run_launch", _measured((1.2, 1.2, 1.2), cpu_only=True))
+    comparison = compare_workers("encode", baseline=slow_worker(), candidate=slow_worker(), payload_bytes=1)
+    lead, details = sentence(comparison).splitlines()[:2]
+    assert lead == "encode: 20.0 % more CPU time, limit 5 %"
+    assert details.startswith("Candidate takes x1.000")
 
 
 def test_a_pass_above_half_the_margin_warns(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,7 +166,7 @@ def test_a_regression_stands_first_with_its_figure_and_limit() -> None:
     document = samples.verdict("fail", reasons=[samples.REGRESSED, *samples.PERF])
     head = full(document).partition('<section class="cards')[0]
     text = Page(head).text
-    assert "encode: fail. Candidate takes x1.482 of the baseline's wall time" in text
+    assert "encode: 48.2 % slower, limit 5 % Candidate takes x1.482 of the baseline's wall time" in text
     assert "48.2 % limit 5.0 %" in text
 
 

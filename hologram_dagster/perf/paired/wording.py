@@ -7,7 +7,14 @@ import math
 from collections.abc import Mapping
 
 from hologram_dagster.perf.paired.compare import Comparison, LaunchRecord
-from hologram_dagster.perf.paired.rule import MOST_LAUNCHES, Check, CheckDecision, Limits, Verdict
+from hologram_dagster.perf.paired.rule import (
+    MOST_LAUNCHES,
+    Check,
+    CheckDecision,
+    Decision,
+    Limits,
+    Verdict,
+)
 
 _NAMES: Mapping[Check, str] = {
     Check.WALL: "wall time",
@@ -30,21 +37,32 @@ def launch_line(launch: LaunchRecord) -> str:
 
 
 def sentence(comparison: Comparison) -> str:
-    """The result in a few sentences: ratio, interval, launches, margin, threshold, and what decided."""
+    """The result in words: ratio, interval, launches, margin, threshold, and what decided.
+
+    A fail leads with a line on how much slower and the limit; details, then warnings, follow
+    on lines of their own.
+    """
     decision, limits = comparison.decision, comparison.limits
     if decision is None:
         return f"{comparison.operation}: no verdict: {comparison.error}"
     low, high = decision.interval
-    parts = [
-        f"{comparison.operation}: {comparison.verdict}{' (weak, 3 : 2)' if decision.weak else ''}. "
+    weak = " (weak, 3 : 2)" if decision.weak else ""
+    details = (
         f"Candidate takes x{decision.ratio:.3f} of the baseline's wall time "
         f"(99 % bounds {low:.3f} to {high:.3f}), {_count(decision.launches)} of at most {MOST_LAUNCHES}; "
         f"margin {limits.margin_pct:g} %, half of the threshold of {limits.threshold_pct:g} %."
+    )
+    notes = [_warning(check, limits) for check in decision.checks.values() if check.warn]
+    notes += [f"Fallback: {note}." for note in comparison.fallbacks]
+    failed = [check for check in decision.checks.values() if check.verdict is Verdict.FAIL]
+    if not failed:
+        return " ".join([f"{comparison.operation}: {comparison.verdict}{weak}.", details, *notes])
+    lines = [
+        f"{comparison.operation}: {_lead(failed[0], decision, limits)}{weak}",
+        " ".join([details, *map(_blame, failed)]),
+        " ".join(notes),
     ]
-    parts += [_blame(check) for check in decision.checks.values() if check.verdict is Verdict.FAIL]
-    parts += [_warning(check, limits) for check in decision.checks.values() if check.warn]
-    parts += [f"Fallback: {note}." for note in comparison.fallbacks]
-    return " ".join(parts)
+    return "\n".join(filter(None, lines))
 
 
 def values(comparison: Comparison) -> dict[str, float]:
@@ -100,6 +118,20 @@ def _plain(check: Check, value: float) -> float:
 
 def _count(launches: int) -> str:
     return f"{launches} launch" if launches == 1 else f"{launches} launches"
+
+
+def _lead(check: CheckDecision, decision: Decision, limits: Limits) -> str:
+    """How much slower by the check that failed, and its limit, as `20.2 % slower, limit 5 %`."""
+    if check.check not in (Check.WALL, Check.CPU):
+        limit = amount(check.check, check.limit)
+        return f"{_NAMES[check.check]} {amount(check.check, check.middle)}, limit {limit}"
+    ratio, more = math.exp(check.middle), "more CPU time"
+    if check.check is Check.WALL:
+        more = "slower"
+        if 100 * (decision.ratio - 1) > limits.margin_pct:
+            # The figure that stands beside it everywhere; the launches' median where that is no breach.
+            ratio = decision.ratio
+    return f"{100 * (ratio - 1):.1f} % {more}, limit {limits.margin_pct:g} %"
 
 
 def _blame(check: CheckDecision) -> str:
