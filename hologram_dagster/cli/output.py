@@ -7,14 +7,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from hologram_dagster.errors import HologramError
 from hologram_dagster.evidence.check import Severity
-from hologram_dagster.evidence.verdict import Verdict
+from hologram_dagster.evidence.document import State, Verdict, read_verdict
 from hologram_dagster.observation import Status
 from hologram_dagster.reports.causes import Cause, causes, not_compared
 from hologram_dagster.reports.reading import with_unit
 
 _STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
 _SLOWEST = 5
+_NOT_WRITTEN = " was not written: see the causes above and the log"
 
 
 def _red_line(cause: Cause) -> Text:
@@ -107,5 +109,20 @@ def show_verdict(
     if steps.seconds:
         console.print(f"time:     {seconds:.1f} s in all; {steps.slowest()}")
     report = (reports / "index.html").resolve()
-    missing = "" if report.exists() else " was not written: see the causes above and the log"
-    console.print(f"report:   {report}{missing}", soft_wrap=True)
+    note = _of_another_run(verdict, reports) if report.exists() else _NOT_WRITTEN
+    console.print(Text(f"report:   {report}{note}"), soft_wrap=True)
+
+
+def _of_another_run(verdict: Verdict, reports: Path) -> str:
+    """That what `reports` holds is of another run than `verdict`; else empty."""
+    try:
+        shown = read_verdict(reports / "verdict.json")
+    except (OSError, HologramError):
+        return ""
+    if shown.run_id == verdict.run_id:
+        return ""
+    word = shown.verdict if shown.state is State.FINAL else shown.state
+    return (
+        f" is not of this verdict: run {shown.run_id} ({word}) has written {reports.name}/ since. "
+        f"The verdict above is of run {verdict.run_id}, and kept as evidence."
+    )
