@@ -110,7 +110,8 @@ def test_a_slow_commit_is_red_and_named_and_a_failed_set_up_shows_its_last_lines
         reason["kind"]: reason["message"] for reason in words[slow]["reasons"] if reason["status"] == "failed"
     }
     assert set(causes) == {"regression_encode"}
-    assert causes["regression_encode"].startswith("encode: fail")
+    assert causes["regression_encode"].startswith("encode: ")
+    assert " % slower, limit " in causes["regression_encode"]
     assert any("no wheel" in reason["message"] for reason in words[broken]["reasons"])
 
 
