@@ -43,32 +43,39 @@ class Waivers:
     refused: tuple[str, ...] = ()
 
 
-def grant(evidence: Evidence, commit: str, *, check: str, who: str, why: str, until: str) -> Waiver:
-    """Enter a waiver of `check` (`KIND.CHECK`) at `commit`; `until` is an ISO date or time (UTC).
+def checked_waiver(*, check: str, who: str, why: str, until: str, now: datetime) -> Waiver:
+    """The waiver asked for at `now`: `check` is `KIND.CHECK`, `until` an ISO date or time (UTC).
 
     A date alone lasts until its end.
 
     Raises:
-        HologramError: no such check, one that nobody may waive, no name or reason, a date that
-            is past or more than 14 days away; or the ledger cannot be written.
+        HologramError: no such check, one that nobody may waive, no name or reason, or a date
+            that is past or more than 14 days away.
     """
-    now = evidence.now()
     _require_waivable(check)
+    who, why = _plain(who), _plain(why)
     for name, text in (("by", who), ("reason", why)):
-        if not text.strip() or len(text) > _MOST_CHARACTERS:
+        if not text or len(text) > _MOST_CHARACTERS:
             raise HologramError(f"--{name} needs a text of 1 to {_MOST_CHARACTERS} characters.")
-    waiver = Waiver(check, who.strip(), why.strip(), _expiry(until, now))
+    return Waiver(check, who, why, _expiry(until, now))
+
+
+def grant(evidence: Evidence, commit: str, waiver: Waiver) -> None:
+    """Enter `waiver` for `commit`.
+
+    Raises:
+        HologramError: the ledger cannot be written.
+    """
     evidence.enter(
         {
             "entry": WAIVER_ENTRY,
             "commit": commit,
-            "check": check,
+            "check": waiver.check,
             "who": waiver.who,
             "why": waiver.why,
             "expires_at": iso(waiver.expires_at),
         }
     )
-    return waiver
 
 
 def end(evidence: Evidence, commit: str, *, check: str, who: str) -> None:
@@ -148,9 +155,8 @@ def _in_force(entries: Sequence[Entry], trust: Trust, commit: str, profile: str,
             if isinstance(read, Waiver):
                 active[read.check] = read
             else:
-                refused.append(
-                    f"the waiver of {data.get('check')} by {data.get('who')} does not count: {read}"
-                )
+                check, who = (_plain(str(data.get(name))) for name in ("check", "who"))
+                refused.append(f"the waiver of {check} by {who} does not count: {read}")
     return Waivers(tuple(active[check] for check in sorted(active)), tuple(refused))
 
 
@@ -170,7 +176,12 @@ def _read(data: Mapping[str, Any], untrusted: str | None, now: datetime) -> Waiv
         return f"it is for more than {LONGEST.days} days"
     if expires <= now:
         return f"it expired at {expires:%Y-%m-%d %H:%M} UTC"
-    return Waiver(check, who, why, expires)
+    return Waiver(check, _plain(who), _plain(why), expires)
+
+
+def _plain(text: str) -> str:
+    """`text` on one line, without characters that a terminal would obey."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 def _require_waivable(name: str) -> None:

@@ -2,8 +2,11 @@
 
 from datetime import UTC, datetime
 
+from hologram_dagster.errors import HologramError
+from hologram_dagster.evidence.answer import answer
+from hologram_dagster.evidence.archive import Evidence
 from hologram_dagster.evidence.document import Verdict, Waiver
-from hologram_dagster.evidence.waivers import end, find_waivers, grant, waivers_of
+from hologram_dagster.evidence.waivers import checked_waiver, end, find_waivers, grant, waivers_of
 from hologram_dagster.gate.answering import open_evidence
 from hologram_dagster.gate.origin import commit_of
 from hologram_dagster.profiles import ProfileName
@@ -14,11 +17,27 @@ def waive(settings: Settings, ref: str, *, check: str, who: str, why: str, until
     """Waive `check` (`KIND.CHECK`) at the commit that `ref` names, with the gate's key; both are returned.
 
     Raises:
-        HologramError: no such revision or check, or a date that is not allowed.
+        HologramError: no such revision or check, one that is not red there, or a date not allowed.
     """
     commit = commit_of(settings, ref)
-    granted = grant(open_evidence(settings, commit), commit, check=check, who=who, why=why, until=until)
-    return commit, granted
+    evidence = open_evidence(settings, commit)
+    waiver = checked_waiver(check=check, who=who, why=why, until=until, now=evidence.now())
+    _require_red(evidence, commit, check)
+    grant(evidence, commit, waiver)
+    return commit, waiver
+
+
+def _require_red(evidence: Evidence, commit: str, check: str) -> None:
+    """Refuse to waive in advance: what nobody has seen red, nobody can have judged harmless."""
+    now = datetime.now(UTC)
+    # Each profile has its own checks, so its own newest word.
+    answered = [answer(evidence, commit, profile=profile, now=now)[0] for profile in ProfileName]
+    verdicts = [verdict for verdict in answered if verdict is not None]
+    if not verdicts:
+        raise HologramError(f"there is no verdict of {commit[:12]} to waive anything of: run the gate first.")
+    red = {f"{each.kind}.{each.check}" for verdict in verdicts for each in verdict.reasons if each.red}
+    if check not in red:
+        raise HologramError(f"{check} is not red at {commit[:12]}: there is nothing to waive.")
 
 
 def unwaive(settings: Settings, ref: str, *, check: str, who: str) -> str | None:

@@ -106,7 +106,16 @@ def test_a_mistake_is_one_sentence_and_exit_2(tmp_path: Path, arguments: tuple[s
     assert not (bench.evidence / "ledger.jsonl").exists()
 
 
+def test_what_is_not_red_cannot_be_waived(red: Bench, tmp_path: Path) -> None:
+    arguments = ("waive", "HEAD", "--reason", "ticket 7", "--until", UNTIL, "--check")
+    green = red.hologram(*arguments, "perf_gql.p95_within_budget")
+    assert (green.returncode, "is not red" in green.stderr) == (2, True), green.stderr
+    unseen = Bench.make(tmp_path / "other").hologram(*arguments, CHECKS[0])
+    assert (unseen.returncode, "run the gate first" in unseen.stderr) == (2, True), unseen.stderr
+
+
 def test_a_gate_run_of_a_waived_revision_is_still_red_and_exits_5(bench: Bench) -> None:
+    assert bench.hologram("gate", SLO_GQL_P95_MS="0.0001").returncode == 1
     _waive(bench, "perf_gql.p95_within_budget")
     done = bench.hologram("gate", SLO_GQL_P95_MS="0.0001")
     assert done.returncode == 5, done.stdout + done.stderr

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hologram_dagster.errors import HologramError
 from hologram_dagster.evidence.answer import answer
 from hologram_dagster.evidence.archive import Evidence
-from hologram_dagster.evidence.document import ExitCode, Verdict, Word
+from hologram_dagster.evidence.document import ExitCode, Verdict, Waiver, Word
 from hologram_dagster.evidence.record import iso
-from hologram_dagster.evidence.waivers import LONGEST, Waivers, end, grant, waivers_of
+from hologram_dagster.evidence.waivers import LONGEST, Waivers, checked_waiver, end, grant, waivers_of
 from hologram_dagster.profiles import ProfileName
 from hologram_dagster_tests.evidence.helpers import (
     NOW,
@@ -46,8 +46,15 @@ def evidence(tmp_path: Path) -> Evidence:
     return made
 
 
+def granted(evidence: Evidence, commit: str = REVISION.commit, **texts: str) -> Waiver:
+    asked_for = {"check": CHECK, "who": "ada", "why": "ticket 7", "until": UNTIL, **texts}
+    waiver = checked_waiver(**asked_for, now=evidence.now())
+    grant(evidence, commit, waiver)
+    return waiver
+
+
 def given_waiver(evidence: Evidence, check: str = CHECK, until: str = UNTIL) -> None:
-    grant(evidence, REVISION.commit, check=check, who="ada", why="ticket 7", until=until)
+    granted(evidence, check=check, until=until)
 
 
 def found(evidence: Evidence, now: datetime = NOW + timedelta(hours=1), profile: str = "dev") -> Waivers:
@@ -71,7 +78,7 @@ def test_a_waiver_in_force_changes_the_exit_code_and_not_the_verdict(evidence: E
 
 def test_a_waiver_of_another_check_or_commit_waives_nothing_here(evidence: Evidence) -> None:
     given_waiver(evidence, "e2e_use.search")
-    grant(evidence, "f" * 40, check=CHECK, who="ada", why="ticket 7", until=UNTIL)
+    granted(evidence, "f" * 40)
     asked_now = asked(evidence)
     assert asked_now.exit_code is ExitCode.FAIL
     assert [waiver.check for waiver in asked_now.waivers] == ["e2e_use.search"]
@@ -114,8 +121,8 @@ def test_an_edited_waiver_waives_nothing_and_is_told(evidence: Evidence) -> None
     given_waiver(evidence)
     path = evidence.ledger.path
     longer = iso(NOW + timedelta(days=13))
-    granted = next(w for w in found(evidence).in_force)
-    path.write_text(path.read_text().replace(iso(granted.expires_at), longer))
+    waiver = next(w for w in found(evidence).in_force)
+    path.write_text(path.read_text().replace(iso(waiver.expires_at), longer))
     assert asked(evidence).exit_code is ExitCode.FAIL
     (told,) = found(evidence).refused
     assert "no waiver counts" in told
@@ -167,6 +174,7 @@ def test_a_tree_with_changes_of_its_own_is_not_covered(evidence: Evidence) -> No
         ({"until": "2026-03-19"}, "2026-03-18 is the last day"),
         ({"until": "soon"}, "YYYY-MM-DD"),
         ({"why": " "}, "--reason"),
+        ({"why": "\x1b\x07"}, "--reason"),
         ({"who": ""}, "--by"),
         ({"why": "x" * 1001}, "--reason"),
     ],
@@ -174,9 +182,7 @@ def test_a_tree_with_changes_of_its_own_is_not_covered(evidence: Evidence) -> No
 def test_what_cannot_be_granted_is_refused(tmp_path: Path, changes: dict[str, str], told: str) -> None:
     evidence = archive(tmp_path)
     with pytest.raises(HologramError, match=told):
-        grant(
-            evidence, REVISION.commit, **{"check": CHECK, "who": "ada", "why": "x", "until": UNTIL, **changes}
-        )
+        granted(evidence, **changes)
     assert not evidence.ledger.path.exists()
 
 
@@ -186,7 +192,7 @@ def test_every_date_within_the_14_days_is_granted_and_never_beyond(
 ) -> None:
     evidence = archive(tmp_path_factory.mktemp("ledger"))
     until = (NOW + timedelta(days=days)).date().isoformat()
-    waiver = grant(evidence, REVISION.commit, check=CHECK, who="ada", why="x", until=until)
+    waiver = granted(evidence, until=until)
     assert waiver.expires_at - NOW <= LONGEST + timedelta(seconds=1)
     just_before = waiver.expires_at - timedelta(microseconds=1)
     assert waivers_of(evidence, REVISION, "dev", now=just_before).in_force == (waiver,)
@@ -194,7 +200,7 @@ def test_every_date_within_the_14_days_is_granted_and_never_beyond(
 
 
 def test_reasons_are_kept_without_secrets(evidence: Evidence) -> None:
-    grant(evidence, REVISION.commit, check=CHECK, who="ada", why="see token=hunter2hunter2", until=UNTIL)
+    granted(evidence, why="see token=hunter2hunter2")
     assert "hunter2" not in evidence.ledger.path.read_text()
     assert found(evidence).in_force[0].why == "see token=[REDACTED]"
 
@@ -208,3 +214,15 @@ def test_every_profile_that_trusts_the_key_lists_it(tmp_path: Path) -> None:
     verdict = asked(evidence)
     assert (verdict.profile, verdict.exit_code) == ("main", ExitCode.FAIL)
     assert [waiver.check for waiver in verdict.waivers] == [CHECK]
+
+
+def test_a_terminal_obeys_no_waiver(evidence: Evidence) -> None:
+    waiver = granted(evidence, who="a\x1b]0;da", why="ticket\n\x1b[2J7\x9b1m\u202e")
+    assert (waiver.who, waiver.why) == ("a ]0;da", "ticket [2J7 1m")
+    # One that was entered by another program is read no worse.
+    entry = {"entry": "waiver", "commit": REVISION.commit, "check": "e2e_use.search", "who": "\x1b[31mada"}
+    evidence.enter({**entry, "why": "x\x1b[0m", "expires_at": iso(NOW + timedelta(days=1))})
+    evidence.enter({**entry, "why": "x", "expires_at": "never"})
+    read = found(evidence)
+    assert [(w.who, w.why) for w in read.in_force] == [("a ]0;da", "ticket [2J7 1m"), ("[31mada", "x [0m")]
+    assert all(told.isprintable() for told in read.refused)
