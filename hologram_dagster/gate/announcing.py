@@ -9,6 +9,7 @@ record may be told of twice; one that is never told of would be worse.
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,7 +25,7 @@ from hologram_dagster.gate.run import GateRun
 from hologram_dagster.history.locking import exclusive
 from hologram_dagster.notify.chat import plain_text, slack_payload, teams_payload
 from hologram_dagster.notify.message import ESCALATION_REDS, Message, make_message
-from hologram_dagster.notify.sending import PAUSES_S, Delivery, Request, send, send_by_apprise
+from hologram_dagster.notify.sending import PAUSES_S, TOTAL_S, Delivery, Request, send, send_by_apprise
 from hologram_dagster.notify.statuses import github_status, gitlab_status
 from hologram_dagster.observation import Finding, Observation, Status
 from hologram_dagster.profiles import ProfileName
@@ -39,11 +40,16 @@ _IN_A_ROW = timedelta(days=30)
 
 _log = logging.getLogger(__name__)
 
-Sending = Callable[[], Delivery]
+# Called with `until`, the `time.monotonic()` after which nothing more is tried.
+Sending = Callable[..., Delivery]
 
 
-def announce(run: GateRun, verdict: Verdict, *, pauses_s: Sequence[float] = PAUSES_S) -> tuple[Delivery, ...]:
+def announce(
+    run: GateRun, verdict: Verdict, *, pauses_s: Sequence[float] = PAUSES_S, within_s: float = TOTAL_S
+) -> tuple[Delivery, ...]:
     """Tell everybody whom the settings name of `verdict`; empty if that was done, or nobody is named.
+
+    Takes about `within_s` seconds at most, whoever does not answer.
 
     A running verdict is not told. A run whose verdict changed afterwards is told of again.
     Nothing here may stand in the way of a verdict, so what goes wrong is a delivery that failed.
@@ -52,20 +58,32 @@ def announce(run: GateRun, verdict: Verdict, *, pauses_s: Sequence[float] = PAUS
         return ()
     try:
         with exclusive(run.settings.state_dir / "announcing.lock"):
-            return _announce(run, verdict, pauses_s)
+            return _announce(run, verdict, pauses_s, within_s)
     except HologramError as error:
         _log.warning("%s", redact(str(error)))
         return (Delivery(KIND, False, redact(str(error))),)
 
 
-def _announce(run: GateRun, verdict: Verdict, pauses_s: Sequence[float]) -> tuple[Delivery, ...]:
+def _announce(
+    run: GateRun, verdict: Verdict, pauses_s: Sequence[float], within_s: float
+) -> tuple[Delivery, ...]:
     sendings = list(_sendings(run, verdict, pauses_s))
     if not sendings or _is_announced(run, verdict):
         return ()
     started_at = datetime.now(UTC)
-    deliveries = tuple(sending() for sending in sendings)
+    deliveries = _send_all(sendings, within_s)
     run.evidence.add(_observation(verdict, deliveries, started_at), run.identity)
     return deliveries
+
+
+def _send_all(sendings: Sequence[Sending], within_s: float) -> tuple[Delivery, ...]:
+    """Send one after the other; one that hangs has no more than its share of what time is left."""
+    end = time.monotonic() + within_s
+    deliveries = []
+    for done, sending in enumerate(sendings):
+        now = time.monotonic()
+        deliveries.append(sending(until=now + (end - now) / (len(sendings) - done)))
+    return tuple(deliveries)
 
 
 def undelivered(run: GateRun) -> tuple[str, ...]:

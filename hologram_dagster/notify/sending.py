@@ -15,10 +15,14 @@ from typing import Any
 
 import httpx
 
-TIMEOUT_S = 10.0
+# For each try, to connect and then to answer.
+TIMEOUT_S = 5.0
+# For all that one run tells; runs wait for each other meanwhile.
+TOTAL_S = 20.0
 # Between tries; what a server asks for with Retry-After is heeded up to the longest.
 PAUSES_S = (0.5, 1.0, 2.0)
 _LONGEST_PAUSE_S = 10.0
+_SHORTEST_TRY_S = 0.1
 _TALKATIVE = ("httpx", "urllib3.connectionpool", "apprise")
 
 
@@ -42,36 +46,58 @@ class Delivery:
     detail: str
 
 
-def send(request: Request, *, pauses_s: Sequence[float] = PAUSES_S) -> Delivery:
+def send(request: Request, *, until: float, pauses_s: Sequence[float] = PAUSES_S) -> Delivery:
     """POST `request`; tried again after each of `pauses_s` (s) where another try may help.
 
-    That is: no answer, 429, and 5xx. Redirects are not followed: a token goes where it was meant to.
+    That is: no answer, 429, and 5xx. No try begins after `until` (`time.monotonic()`), nor waits
+    past it. Redirects are not followed: a token goes where it was meant to.
     """
     pauses = iter(pauses_s)
     tries = 0
-    with _silenced(), httpx.Client(timeout=TIMEOUT_S) as client:
+    if time.monotonic() >= until:
+        return _too_late(request.channel)
+    with _silenced(), httpx.Client() as client:
         while True:
             tries += 1
             asked_for = 0.0
+            timeout_s = max(min(TIMEOUT_S, until - time.monotonic()), _SHORTEST_TRY_S)
             try:
-                answer = client.post(request.url, json=dict(request.body), headers=dict(request.headers))
+                # Only the status counts: a body that does not end is not waited for.
+                with client.stream(
+                    "POST",
+                    request.url,
+                    json=dict(request.body),
+                    headers=dict(request.headers),
+                    timeout=timeout_s,
+                ) as answer:
+                    status, asked_for = answer.status_code, _retry_after_s(answer)
             except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
                 failed, again = f"no answer ({type(error).__name__})", isinstance(error, httpx.TransportError)
                 again = again and not isinstance(error, httpx.UnsupportedProtocol)
             else:
-                if answer.is_success:
+                if httpx.codes.is_success(status):
                     return Delivery(request.channel, True, f"delivered at try {tries}")
-                failed, again = f"HTTP {answer.status_code}", _may_change(answer.status_code)
-                asked_for = _retry_after_s(answer)
+                failed, again = f"HTTP {status}", _may_change(status)
             pause = next(pauses, None) if again else None
-            if pause is None:
+            if pause is not None:
+                pause = min(max(pause, asked_for), _LONGEST_PAUSE_S)
+            if pause is None or time.monotonic() + pause >= until:
                 told = f"not delivered: {failed} at try {tries}: {request.remedy}"
                 return Delivery(request.channel, False, told)
-            time.sleep(min(max(pause, asked_for), _LONGEST_PAUSE_S))
+            time.sleep(pause)
 
 
-def send_by_apprise(url: str, *, channel: str, title: str, text: str, good: bool) -> Delivery:
-    """Tell the service at the Apprise address `url` once; needs the extra `apprise`."""
+def _too_late(channel: str) -> Delivery:
+    return Delivery(channel, False, "not delivered: the others took all the time there was for telling")
+
+
+def send_by_apprise(url: str, *, channel: str, title: str, text: str, good: bool, until: float) -> Delivery:
+    """Tell the service at the Apprise address `url` once, unless it is past `until` (`time.monotonic()`).
+
+    Needs the extra `apprise`, which gives up after some seconds by itself.
+    """
+    if time.monotonic() >= until:
+        return _too_late(channel)
     if importlib.util.find_spec("apprise") is None:
         remedy = "apprise is not installed: pip install 'hologram_dagster[apprise]'"
         return Delivery(channel, False, f"not delivered: {remedy}")

@@ -1,5 +1,6 @@
 """Each verdict of a run is told once, to whom the settings name, and what came of it is evidence."""
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hologram_dagster.gate.conclusion import begin, conclude_run, own_verdict
 from hologram_dagster.gate.publishing import finish_run
 from hologram_dagster.gate.run import GateRun, open_gate_run
 from hologram_dagster.observation import Status
+from hologram_dagster.processes import LOOPBACK
 from hologram_dagster.settings import load_settings
 from hologram_dagster_tests.evidence.helpers import observation
 from hologram_dagster_tests.gate.bench import Bench, git
@@ -117,6 +119,18 @@ def test_a_failed_delivery_changes_no_verdict_and_is_evidence(make_run: MakeRun,
     assert again is not None
     assert again.verdict is Word.PASS
     assert announce(run, verdict, pauses_s=PAUSES_S) == ()
+
+
+def test_one_that_hangs_leaves_the_others_their_time(make_run: MakeRun, receiver: Receiver) -> None:
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        run = make_run(
+            slack_webhook_url=f"http://{LOOPBACK}:{silent.getsockname()[1]}/{TOKEN}",
+            teams_webhook_url=receiver.url,
+        )
+        # So many pauses that only the time can end the tries.
+        deliveries = announce(run, concluded(run), pauses_s=[0.01] * 10_000, within_s=4)
+    assert {d.channel: d.delivered for d in deliveries} == {"slack": False, "teams": True}
+    assert len(undelivered(run)) == 1
 
 
 def test_people_are_told_of_main_and_nightly_unless_said_otherwise(
