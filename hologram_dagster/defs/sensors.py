@@ -36,6 +36,7 @@ MOST_A_TICK = 10
 NOT_WATCHING = (
     "HOLOGRAM_WATCH is not set, so no commit is gated by itself: set it to URL#branch and restart the daemon"
 )
+KILLED = "its process was killed"
 _LIFE_INTERVAL_S = 30
 _STALE_INTERVAL_S = 60
 _UNFINISHED = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
@@ -188,7 +189,7 @@ def lost_runs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     silent = [run for run in runs if is_lost(state_dir, run.run_id)]
     lost = [run for run in silent if run.run_id in before]
     for run in lost:
-        context.instance.report_run_failed(run, "The run's process is gone: it was killed.")
+        context.instance.report_run_failed(run, KILLED)
         forget(state_dir, run.run_id)
     waiting = sorted(run.run_id for run in silent if run not in lost)
     ended = f"ended {', '.join(run.run_id for run in lost)}" if lost else "every run has its process"
@@ -202,17 +203,23 @@ def _finish(context: dg.RunStatusSensorContext, ended: str) -> dg.SkipReason:
         return dg.SkipReason(f"{run.job_name} is no gate")
     record = context.instance.get_run_record_by_id(run.run_id)
     assert record is not None
+    settings = load_settings()
+    # Whoever noticed it first; Dagster itself says only that somebody marked the run as failed.
+    killed = is_lost(settings.state_dir, run.run_id)
+    cause = KILLED if killed else context.dagster_event.message or "no cause given"
     try:
         verdict = finish_broken_run(
-            load_settings(),
+            settings,
             run_id=run.run_id,
             tags=run.tags,
             created_at=record.create_timestamp,
-            reason=f"the run {ended}: {context.dagster_event.message or 'no cause given'}",
+            reason=f"the run {ended}: {cause}",
         )
     except HologramError as error:
         context.log.error(f"run {run.run_id} {ended} and has no verdict: {error}")
         return dg.SkipReason(f"no verdict: {error}")
+    if killed:
+        forget(settings.state_dir, run.run_id)
     word = "has one already" if verdict is None else f"is {verdict.verdict} now"
     return dg.SkipReason(f"run {run.run_id} {ended}; its verdict {word}")
 

@@ -90,10 +90,23 @@ def test_a_killed_run_is_noticed_ended_and_concluded_once(here: Bench, instance:
     assert "is inconclusive now" in _finish(instance, run_id, finish_failed_runs)
     verdict = here.verdict()
     assert (verdict["verdict"], verdict["state"], verdict["run_id"]) == ("inconclusive", "final", run_id)
-    assert "it was killed" in here.red()["verdict", "completed"]
+    assert "its process was killed" in here.red()["verdict", "completed"]
     assert json.loads((here.reports / "badge.json").read_text())["status"] == "unknown"
-    assert "it was killed" in (here.reports / "index.html").read_text()
+    assert "its process was killed" in (here.reports / "index.html").read_text()
     assert "has one already" in _finish(instance, run_id, finish_failed_runs)
+
+
+def test_a_killed_run_that_dagster_itself_noticed_first_is_told_as_killed(
+    here: Bench, instance: dg.DagsterInstance
+) -> None:
+    run_id = _killed_amid(here, instance)
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    instance.report_run_failed(run)  # as its launcher does
+    assert "is inconclusive now" in _finish(instance, run_id, finish_failed_runs)
+    said = here.red()["verdict", "completed"]
+    assert "its process was killed" in said
+    assert "outside the execution context" not in said
 
 
 def test_no_verdict_that_a_run_reached_nor_a_newer_one_is_replaced(
