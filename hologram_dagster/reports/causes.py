@@ -38,7 +38,11 @@ def causes(reasons: Iterable[Mapping[str, Any]]) -> list[Cause]:
     names = {(str(reason.get("kind")), str(reason.get("check"))) for reason in reasons}
     groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for reason in reasons:
-        key = (str(reason.get("kind")), _text(reason, names), *(str(reason.get(n)) for n in ("value", "limit")))
+        key = (
+            str(reason.get("kind")),
+            _text(reason, names),
+            *(str(reason.get(n)) for n in ("value", "limit")),
+        )
         groups.setdefault(key, []).append(reason)
     told: set[str] = set()
     return [
