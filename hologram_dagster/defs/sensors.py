@@ -230,29 +230,27 @@ def _is_gate(run: dg.DagsterRun) -> bool:
     return dg.AssetKey("verdict") in (run.asset_selection or ())
 
 
-# All code locations: else runs of the command line, which have no location, would be left out.
-@dg.run_status_sensor(
-    run_status=dg.DagsterRunStatus.FAILURE,
-    name="finish_failed_runs",
-    monitor_all_code_locations=True,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Gives a failed run without a verdict an inconclusive one, with report and badge.",
-)
-def finish_failed_runs(context: dg.RunStatusSensorContext) -> dg.SkipReason:
-    """Conclude a run that failed without a verdict."""
-    return _finish(context, "failed")
+def _finisher(status: dg.DagsterRunStatus, name: str, a_run: str, ended: str) -> dg.SensorDefinition:
+    """A sensor that concludes runs which ended with `status` and without a verdict."""
+
+    # All code locations: else runs of the command line, which have no location, would be left out.
+    @dg.run_status_sensor(
+        run_status=status,
+        name=name,
+        monitor_all_code_locations=True,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Gives a {a_run} run without a verdict an inconclusive one, with report and badge.",
+    )
+    def _sensor(context: dg.RunStatusSensorContext) -> dg.SkipReason:
+        return _finish(context, ended)
+
+    return _sensor
 
 
-@dg.run_status_sensor(
-    run_status=dg.DagsterRunStatus.CANCELED,
-    name="finish_canceled_runs",
-    monitor_all_code_locations=True,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Gives a cancelled run without a verdict an inconclusive one, with report and badge.",
+finish_failed_runs = _finisher(dg.DagsterRunStatus.FAILURE, "finish_failed_runs", "failed", "failed")
+finish_canceled_runs = _finisher(
+    dg.DagsterRunStatus.CANCELED, "finish_canceled_runs", "cancelled", "was cancelled"
 )
-def finish_canceled_runs(context: dg.RunStatusSensorContext) -> dg.SkipReason:
-    """Conclude a run that was cancelled without a verdict."""
-    return _finish(context, "was cancelled")
 
 
 def _on(timetable: Timetable) -> dg.DefaultSensorStatus:

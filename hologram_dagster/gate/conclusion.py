@@ -64,7 +64,7 @@ def judge_kind(run: GateRun, kind: str) -> list[CheckResult]:
 
 def newest_record(run: GateRun, kind: str) -> Record | None:
     """The record that `judge_kind` judges; None where there is none that counts."""
-    stored = run.evidence.gather(run.identity, [kind], now=datetime.now(UTC)).get(kind)
+    stored = run.evidence.gather_for(run.recorded, [kind], now=datetime.now(UTC)).get(kind)
     return None if stored is None else stored.record
 
 
