@@ -230,7 +230,7 @@ def _is_gate(run: dg.DagsterRun) -> bool:
     return dg.AssetKey("verdict") in (run.asset_selection or ())
 
 
-def _finisher(status: dg.DagsterRunStatus, name: str, a_run: str, ended: str) -> dg.SensorDefinition:
+def _finisher(status: dg.DagsterRunStatus, name: str, a_run: str, ended: str) -> dg.RunStatusSensorDefinition:
     """A sensor that concludes runs which ended with `status` and without a verdict."""
 
     # All code locations: else runs of the command line, which have no location, would be left out.
