@@ -44,9 +44,9 @@ def answer(
     """The verdict of the newest run of `commit`, and its exit code; (None, 4) if it has none.
 
     `tree` asks for that state of the files; without it only runs of the commit as it is
-    count, not those with uncommitted changes. The ledger is verified from 24 h before the
-    run's start on, and so is every record the verdict rests on. The answer is never better
-    than what the run said itself.
+    count, not those with uncommitted changes. The ledger is verified from the run's start on
+    (where the verdict rests on records of earlier runs, from 24 h before it), and so is every
+    record the verdict rests on. The answer is never better than what the run said itself.
 
     Raises:
         TamperedError: the ledger was changed so that the run cannot even be named.
@@ -93,11 +93,10 @@ def _verdict(evidence: Evidence, found: Mapping[str, Any], now: datetime) -> Ver
     except TamperedError as error:
         raise TamperedError(f"{ledger}: {error}") from None
     try:
-        entries = recent_entries(ledger, since=run.identity.started_at - FRESH_FOR)
+        entries = recent_entries(ledger, since=run.identity.started_at)
         start = _start(evidence, run, found, entries)
     except TamperedError as error:
-        fault = Fault("ledger", FaultCode.LEDGER, f"{ledger}: {error}")
-        return conclude(run, Gathered((), (fault,)), finished_at=now, key_id="")
+        return conclude(run, _tampered(ledger, error), finished_at=now, key_id="")
     later = entries[entries.index(start) :]
     own = [listing for listing in listings(later) if listing.run_id == run.identity.run_id]
     concluded = next((listing for listing in own if listing.kind == KIND), None)
@@ -108,8 +107,18 @@ def _verdict(evidence: Evidence, found: Mapping[str, Any], now: datetime) -> Ver
     if isinstance(stored, Fault):
         reason = "its verdict cannot be used"
         return _conclude_own(evidence, run, own, (stored,), reason, now, start.key_id)
+    if not {item.sha256 for item in stored.record.artifacts} <= {each.sha256 for each in listings(entries)}:
+        # Some of it is of runs before. Where all is the run's own, a long day costs nothing.
+        try:
+            entries = recent_entries(ledger, since=run.identity.started_at - FRESH_FOR)
+        except TamperedError as error:
+            return conclude(run, _tampered(ledger, error), finished_at=now, key_id="")
     verdict = _repeat(evidence, run, stored.record, entries)
     return replace(verdict, ledger_head=concluded.head)
+
+
+def _tampered(ledger: Path, error: TamperedError) -> Gathered:
+    return Gathered((), (Fault("ledger", FaultCode.LEDGER, f"{ledger}: {error}"),))
 
 
 def _start(evidence: Evidence, run: RecordedRun, found: Mapping[str, Any], entries: Sequence[Entry]) -> Entry:

@@ -38,7 +38,8 @@ def with_earlier(ledger: Path, verdict: Verdict) -> Verdict:
         "tree": revision.tree,
     }
     found: list[Earlier] = []
-    for data in find_data(ledger, revision.commit, since=iso(verdict.started_at - LOOK_BACK)):
+    listed = f'"kind":"{KIND}"'
+    for data in find_data(ledger, listed, revision.commit, since=iso(verdict.started_at - LOOK_BACK)):
         if data.get("entry") != EVIDENCE_ENTRY or data.get("kind") != KIND:
             continue
         if data.get("run_id") == verdict.run_id:

@@ -51,23 +51,23 @@ def lines_backwards(path: Path) -> Iterator[bytes]:
         raise HologramError(f"cannot read the ledger {path}: {error.strerror or error}.") from error
 
 
-def find_lines(path: Path, needle: str, *, since: str = "") -> Iterator[bytes]:
-    """The lines that hold `needle` (ASCII), newest first, back to the first entered before `since` (ISO).
+def find_lines(path: Path, *needles: str, since: str = "") -> Iterator[bytes]:
+    """The lines that hold all `needles` (ASCII), newest first, back to the first entered before `since` (ISO).
 
     Raises:
         LedgerError, HologramError: as `lines_backwards`.
     """
-    wanted, limit = needle.encode("ascii"), since.encode("ascii")
+    wanted, limit = [needle.encode("ascii") for needle in needles], since.encode("ascii")
     for line in lines_backwards(path):
         # Only a key stands between unescaped quotes, and no other is `at`.
         _, named, behind = line.partition(_ENTERED_AT)
         if named and behind[: len(limit)] < limit:
             return
-        if wanted in line:
+        if all(needle in line for needle in wanted):
             yield line
 
 
-def find_data(path: Path, needle: str, *, since: str = "") -> Iterator[Mapping[str, Any]]:
+def find_data(path: Path, *needles: str, since: str = "") -> Iterator[Mapping[str, Any]]:
     """The data of entries whose line `find_lines` finds, NOT verified.
 
     Lines that cannot be read are passed over: `read_back` refuses them.
@@ -75,7 +75,7 @@ def find_data(path: Path, needle: str, *, since: str = "") -> Iterator[Mapping[s
     Raises:
         LedgerError, HologramError: as `lines_backwards`.
     """
-    for line in find_lines(path, needle, since=since):
+    for line in find_lines(path, *needles, since=since):
         try:
             data = json.loads(line).get("data")
         except (ValueError, AttributeError, RecursionError):

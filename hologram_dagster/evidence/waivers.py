@@ -130,7 +130,7 @@ def _first_grant(ledger: Path, commit: str, since: datetime) -> datetime | None:
     # Every verdict asks, so not through the years before.
     moments = [
         str(data.get("at", ""))
-        for data in find_data(ledger, commit, since=iso(since))
+        for data in find_data(ledger, f'"entry":"{WAIVER_ENTRY}"', commit, since=iso(since))
         if data.get("entry") == WAIVER_ENTRY and data.get("commit") == commit
     ]
     try:

@@ -153,6 +153,18 @@ def test_a_run_with_neither_start_nor_evidence_of_its_own_answers_from_fresh_evi
     assert asked(evidence, ExitCode.PASS) == said
 
 
+def test_what_it_rests_on_of_an_earlier_run_is_verified_too(evidence: Evidence) -> None:
+    _, _, stored = green_run(evidence)
+    conclude_run(evidence, run_of("run-2"))
+    whole = lines_of(evidence)
+    index = next(i for i, line in enumerate(whole) if stored["perf_verify"].sha256 in line)
+    write_lines(evidence, [*whole[:index], whole[index].replace("local", "logal"), *whole[index + 1 :]])
+    assert "ledger" in asked(evidence, ExitCode.FAIL).broken
+    write_lines(evidence, whole)
+    tampered(evidence, stored["perf_verify"], "edited")
+    assert "perf_verify-0.json" in asked(evidence, ExitCode.FAIL).broken
+
+
 @pytest.mark.parametrize(("after_s", "words"), [(10, "still runs, or was killed"), (301, "it was killed")])
 def test_a_run_without_a_verdict_is_inconclusive(evidence: Evidence, after_s: int, words: str) -> None:
     green_run(evidence)
