@@ -52,7 +52,7 @@ def lines_backwards(path: Path) -> Iterator[bytes]:
 
 
 def find_lines(path: Path, *needles: str, since: str = "") -> Iterator[bytes]:
-    """The lines that hold all `needles` (ASCII), newest first, back to the first entered before `since` (ISO).
+    """The lines that hold all `needles` (ASCII), newest first, back to the first from before `since` (ISO).
 
     Raises:
         LedgerError, HologramError: as `lines_backwards`.
