@@ -31,6 +31,7 @@ LAYERS = (
     ("e2e",),
     ("evidence",),
     ("history",),
+    ("flakes",),
     ("reports",),
     ("notify", "retention"),
     ("gate",),

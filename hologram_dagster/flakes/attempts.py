@@ -1,0 +1,96 @@
+"""One attempt of one test, as every reader gives it and the store keeps it.
+
+What belongs here: the attempt, its run, and the fingerprint of a failure. What does not:
+file formats (`reportlog`, `junit`, `database_file`).
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from hologram_dagster.secrets.redactor import redact
+
+# Longer messages are cut: what tells failures apart stands at their beginning.
+FINGERPRINT_CHARS = 200
+_VARYING = (
+    (re.compile(r"0x[0-9a-fA-F]+"), "<address>"),
+    (re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<uuid>"),
+    (re.compile(r"(?<![\w.])/(?:[\w.+-]+/)+"), "…/"),
+    (re.compile(r"\b[0-9a-f]{12,}\b"), "<hex>"),
+    (re.compile(r"\d+(?:\.\d+)?"), "N"),
+)
+
+
+class Outcome(StrEnum):
+    """How an attempt ended; what is skipped or expected to fail says nothing about flakes."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class Phase(StrEnum):
+    """The phase that decided an attempt: the first that failed, else the call."""
+
+    COLLECT = "collect"
+    SETUP = "setup"
+    CALL = "call"
+    TEARDOWN = "teardown"
+
+
+@dataclass(frozen=True, slots=True)
+class TestRun:
+    """One run of a test suite.
+
+    `commit` names the revision (see `revision_name`), empty where it is unknown; `environment`
+    is what else may change an outcome (system, Python), empty where unknown.
+    """
+
+    __test__ = False
+
+    run_id: str
+    commit: str
+    environment: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of `test` in a run; `number` counts from 0, `duration_s` is all phases together."""
+
+    test: str
+    run: TestRun
+    number: int
+    outcome: Outcome
+    phase: Phase = Phase.CALL
+    duration_s: float = 0.0
+    fingerprint: str = ""
+    started_at: datetime | None = None
+
+    @property
+    def at(self) -> datetime:
+        """When it began; its run's beginning where the source does not say."""
+        return self.started_at or self.run.started_at
+
+
+@dataclass(slots=True)
+class Results:
+    """What a source held: attempts, and notes on what it did not tell or could not be read."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def fingerprint(message: str) -> str:
+    """The first line of a failure without what varies (numbers, addresses, paths), redacted."""
+    first = next((line.strip() for line in message.splitlines() if line.strip()), "")
+    first = redact(first[: 10 * FINGERPRINT_CHARS])
+    for varying, kept in _VARYING:
+        first = varying.sub(kept, first)
+    return first[:FINGERPRINT_CHARS]
+
+
+def revision_name(commit: str, tree: str, *, dirty: bool) -> str:
+    """The revision that attempts are of: a commit, and for uncommitted changes the digest of the tree."""
+    return f"{commit}+{tree[:12]}" if dirty else commit
