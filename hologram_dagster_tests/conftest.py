@@ -21,6 +21,8 @@ settings.load_profile("here")
 NEEDS = {
     "chromium": lambda: shutil.which("chromium") is not None,
     "root": lambda: os.geteuid() == 0,
+    "iproute2": lambda: shutil.which("ip") is not None and shutil.which("tc") is not None,
+    "nftables": lambda: shutil.which("nft") is not None,
     "node": lambda: shutil.which("node") is not None,
     "postgresql": lambda: programs() is not None,
 }

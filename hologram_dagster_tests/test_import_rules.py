@@ -29,6 +29,7 @@ LAYERS = (
     ("perf", "watch"),
     # Its load has its percentiles from `perf`.
     ("e2e",),
+    ("chaos",),
     ("evidence",),
     ("history",),
     ("flakes",),
