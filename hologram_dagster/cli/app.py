@@ -14,6 +14,7 @@ from hologram_dagster.cli import (
     gate,
     prune,
     regate,
+    secrets,
     setup,
     stack,
     toggles,
@@ -39,6 +40,7 @@ prune.register(app)
 setup.register(app)
 app.add_typer(stack.app, name="stack")
 app.add_typer(baseline.app, name="baseline")
+app.add_typer(secrets.app, name="secrets")
 exports.register(app)
 bridge.register(app)
 

@@ -1,7 +1,7 @@
-"""The fourteen kinds of secret and how their names are spelled (contract section 7.2).
+"""The kinds of secret and how their names are spelled: the contract's fourteen (section 7.2), and more.
 
-What belongs here: names. What does not: where a value ends (`spans`), what becomes of
-it (`redactor`).
+What belongs here: names. What does not: secrets that are known by their own form
+(`shapes`), where a value ends (`spans`), what becomes of it (`redactor`).
 """
 
 import re
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """A kind of secret, named as in the contract with underscores."""
+    """A kind of secret; the first fourteen are named as in the contract, with underscores."""
 
     BEARER = "bearer"
     API_KEY = "api_key"
@@ -26,12 +26,58 @@ class Kind(StrEnum):
     X_API_KEY = "x_api_key"
     X_AUTH_TOKEN = "x_auth_token"
 
+    URL_PASSWORD = "url_password"
+    CONNECTION_STRING = "connection_string"
+    NETRC = "netrc"
+    PASSWORD_HASH = "password_hash"
+    SSH_KEY = "ssh_key"
+    AGE_KEY = "age_key"
+    JWT = "jwt"
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    ATLASSIAN = "atlassian"
+    AWS = "aws"
+    GOOGLE = "google"
+    AZURE = "azure"
+    DIGITALOCEAN = "digitalocean"
+    DATABRICKS = "databricks"
+    SUPABASE = "supabase"
+    NPM = "npm"
+    PYPI = "pypi"
+    RUBYGEMS = "rubygems"
+    DOCKER = "docker"
+    SLACK = "slack"
+    SLACK_WEBHOOK = "slack_webhook"
+    TEAMS_WEBHOOK = "teams_webhook"
+    DISCORD_WEBHOOK = "discord_webhook"
+    TELEGRAM = "telegram"
+    STRIPE = "stripe"
+    SQUARE = "square"
+    SHOPIFY = "shopify"
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
+    HUGGINGFACE = "huggingface"
+    SENDGRID = "sendgrid"
+    TWILIO = "twilio"
+    VAULT = "vault"
+    DOPPLER = "doppler"
+    GRAFANA = "grafana"
+    NEW_RELIC = "new_relic"
+    SENTRY = "sentry"
+    LINEAR = "linear"
+    POSTMAN = "postman"
+    FIGMA = "figma"
+
+    KNOWN = "known"
+
+
+CONTRACT = frozenset(list(Kind)[:14])
 
 # Kinds whose values are several words or pairs by their nature.
 WHOLE_LINE = frozenset({Kind.AUTHORIZATION, Kind.COOKIE, Kind.SET_COOKIE})
 
-# Lower case; each begins with a literal, which lets `re` skip to it.
-_SPELLINGS: tuple[tuple[Kind, str], ...] = (
+# Lower case, longest first where one holds another.
+SPELLINGS: tuple[tuple[Kind, str], ...] = (
     (Kind.X_AUTH_TOKEN, r"x[_-]?auth[_-]?token"),
     (Kind.X_API_KEY, r"x[_-]?api[_-]?key"),
     (Kind.SET_COOKIE, r"set[_-]?cookies?"),
@@ -48,24 +94,8 @@ _SPELLINGS: tuple[tuple[Kind, str], ...] = (
     (Kind.BEARER, r"bearer"),
 )
 
-# Searched in lower-cased text. The empty group at the end of each branch (a
-# kind, or `pem` for a key block, or `url` for what may hold user and password) names it
-# without hiding the branch's first letter from `re`.
-NAME = re.compile(
-    "|".join(
-        [
-            r"-----begin [a-z0-9 ]{0,40}private key-----(?P<pem>)",
-            r"://(?P<url>)",
-            *(rf"{spelling}(?P<{kind}>)" for kind, spelling in _SPELLINGS),
-        ]
-    )
-)
-
-# A text without any of these (lower-cased) holds no name of any kind.
-HINTS = ("bearer", "key", "cookie", "authorization", "token", "passw", "passphrase", "secret", "session", "@")
-
 _SECRET_NAME = re.compile(
-    rf"[\s\w.$-]*?(?:{'|'.join(spelling for _, spelling in _SPELLINGS)})\d{{0,2}}\s*", re.IGNORECASE
+    rf"[\s\w.$-]*?(?:{'|'.join(spelling for _, spelling in SPELLINGS)})\d{{0,2}}\s*", re.IGNORECASE
 )
 
 

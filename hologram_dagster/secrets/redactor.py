@@ -6,19 +6,25 @@ unless they stand where a secret's value does. Redacting twice changes nothing m
 """
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from hologram_dagster.secrets.kinds import is_secret_name
-from hologram_dagster.secrets.spans import find_spans
+from hologram_dagster.secrets.spans import Span, find_spans
 
 MARKER = "[REDACTED]"
 
 
 def redact(text: str) -> str:
     """`text` with the value of every secret replaced by `[REDACTED]`; time linear in its length."""
+    return replace_spans(text, find_spans(text))
+
+
+def replace_spans(text: str, spans: Iterable[Span]) -> str:
+    """`text` with `[REDACTED]` in place of each of `spans`."""
     parts: list[str] = []
     copied = 0
-    for span in find_spans(text):
+    for span in spans:
         parts += (text[copied : span.start], f'"{MARKER}"' if span.number else MARKER)
         copied = span.end
     if not parts:

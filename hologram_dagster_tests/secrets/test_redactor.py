@@ -11,7 +11,7 @@ import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hologram_dagster.secrets.kinds import Kind
+from hologram_dagster.secrets.kinds import CONTRACT, Kind
 from hologram_dagster.secrets.redactor import MARKER, redact, redact_tree
 
 pytestmark = pytest.mark.phase7_security
@@ -23,7 +23,9 @@ HEADERS = {
     Kind.X_API_KEY: "X-Api-Key",
     Kind.X_AUTH_TOKEN: "X-Auth-Token",
 }
-NAMES = sorted({*(kind.value for kind in Kind), *HEADERS.values(), "apiKey", "DB_PASSWORD", "GRAPHQL_TOKEN"})
+NAMES = sorted(
+    {*(kind.value for kind in CONTRACT), *HEADERS.values(), "apiKey", "DB_PASSWORD", "GRAPHQL_TOKEN"}
+)
 NAME = st.sampled_from(NAMES).flatmap(
     lambda name: st.sampled_from([name, name.upper(), name.title(), name.lower()])
 )
@@ -188,7 +190,7 @@ def test_no_four_characters_of_a_value_remain(form: str, data: st.DataObject) ->
     assert redact(clean) == clean
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", sorted(CONTRACT))
 def test_every_kind_in_its_own_form(kind: Kind) -> None:
     text = "Bearer abcd1234" if kind is Kind.BEARER else f"{HEADERS.get(kind, kind)}=abcd1234"
     assert "abcd1234" not in redact(text)

@@ -13,6 +13,8 @@ from hologram_dagster.secrets.scan import Leak, find, scan_file
 
 pytestmark = pytest.mark.phase7_security
 
+BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"
+
 
 @pytest.mark.parametrize(
     ("text", "kind"),
@@ -25,10 +27,10 @@ pytestmark = pytest.mark.phase7_security
         ('password="hunter2"', Kind.PASSWORD),
         ("secret=a1b2c3d4e5", Kind.SECRET),
         (
-            "private_key: |\n  -----BEGIN PRIVATE KEY-----\n  MIIE\n  -----END PRIVATE KEY-----",
+            f"private_key: |\n  -----BEGIN PRIVATE KEY-----\n  {BODY}\n  -----END PRIVATE KEY-----",
             Kind.PRIVATE_KEY,
         ),
-        ("-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----", Kind.PRIVATE_KEY),
+        (f"-----BEGIN PRIVATE KEY-----\n{BODY}\n-----END PRIVATE KEY-----", Kind.PRIVATE_KEY),
         ("access_token=abc12345", Kind.ACCESS_TOKEN),
         ('"refresh_token": "abc12345"', Kind.REFRESH_TOKEN),
         ("session_id=abc12345", Kind.SESSION_ID),
