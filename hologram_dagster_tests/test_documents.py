@@ -49,6 +49,9 @@ def test_every_hook_of_a_commit_passes_on_this_checkout() -> None:
     for hook in hooks:
         program, *options = hook["entry"].split()
         assert program.startswith(".venv/bin/")
+        if "pytest" in options:
+            # This suite runs those tests itself.
+            continue
         files = ["hologram_dagster/errors.py"] if hook.get("pass_filenames", True) else []
         command = [str(Path(sys.executable).parent / Path(program).name), *options, *files]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

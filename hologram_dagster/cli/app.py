@@ -3,8 +3,6 @@
 A user's mistake is one line on standard error and exit 2; a bug keeps its traceback.
 """
 
-import sys
-
 import typer
 
 from hologram_dagster.cli import (
@@ -21,8 +19,7 @@ from hologram_dagster.cli import (
     verdict,
     waive,
 )
-from hologram_dagster.errors import HologramError
-from hologram_dagster.secrets.redactor import redact
+from hologram_dagster.cli.running import run
 
 app = typer.Typer(
     name="hologram",
@@ -47,8 +44,4 @@ bridge.register(app)
 
 def main() -> None:
     """Run the command line; exits with the verb's code, 2 on a user's mistake."""
-    try:
-        app()
-    except HologramError as error:
-        typer.echo(f"hologram: {redact(str(error))}", err=True)
-        sys.exit(2)
+    run(app)

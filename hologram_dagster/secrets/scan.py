@@ -15,7 +15,7 @@ from typing import BinaryIO
 from hologram_dagster.errors import HologramError
 from hologram_dagster.secrets.kinds import CONTRACT, WHOLE_LINE, Kind, is_secret_name
 from hologram_dagster.secrets.redactor import MARKER
-from hologram_dagster.secrets.spans import Span
+from hologram_dagster.secrets.spans import Span, find_spans
 from hologram_dagster.secrets.stream import SpanStream
 from hologram_dagster.secrets.text import is_binary, parts_of
 
@@ -31,8 +31,11 @@ _DOTTED_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _WELL_KNOWN = ("ghp_", "gho_", "github_pat_", "glpat-", "sk-", "xoxb-", "xoxp-", "eyJ")
 # What documentation and tests write in place of a token.
 _EXAMPLE = re.compile(r"example|your|\.\.\.|(.)\1{7}|123456789|abcdefgh", re.IGNORECASE)
+# What detect-secrets' own baseline files hold.
+_HASHED = re.compile(r"""hashed[_-]?\w{1,20}\W{1,10}\Z""", re.IGNORECASE)
 _KEY_LINE = re.compile(r"[A-Za-z0-9+/]{24,}")
-_BLOCKS = frozenset({Kind.PRIVATE_KEY, Kind.SSH_KEY})
+# Kinds whose value is a block of lines.
+BLOCKS = frozenset({Kind.PRIVATE_KEY, Kind.SSH_KEY})
 _SNIFFED = 8192
 
 
@@ -63,11 +66,15 @@ def find_in(parts: Iterable[str], *, own_form_only: bool = False) -> Iterator[Le
         for span in spans:
             line += text.count("\n", counted, span.start)
             counted = span.start
-            if own_form_only and span.kind in CONTRACT - _BLOCKS:
+            if own_form_only and span.kind in CONTRACT - BLOCKS:
                 continue
             value = text[span.start : span.end]
-            if _is_literal(value, span):
-                yield Leak(line, span.kind, hashlib.sha256(value.encode(errors="replace")).hexdigest())
+            if _is_literal(value, span) and not _HASHED.search(text, max(0, span.start - 40), span.start):
+                yield Leak(
+                    line,
+                    _own_kind(value, span.kind),
+                    hashlib.sha256(value.encode(errors="replace")).hexdigest(),
+                )
         line += text.count("\n", counted)
 
     for part in parts:
@@ -75,8 +82,17 @@ def find_in(parts: Iterable[str], *, own_form_only: bool = False) -> Iterator[Le
     yield from leaks(*stream.close())
 
 
+def _own_kind(value: str, kind: Kind) -> Kind:
+    """`kind`, or what the value is by its own form: a `token=` may hold one of GitHub."""
+    if kind in CONTRACT:
+        for span in find_spans(value):
+            if span.kind not in CONTRACT and _is_literal(value[span.start : span.end], span):
+                return span.kind
+    return kind
+
+
 def _is_literal(value: str, span: Span) -> bool:
-    if span.kind in _BLOCKS and _KEY_LINE.search(value, 0, 1000):
+    if span.kind in BLOCKS and _KEY_LINE.search(value, 0, 1000):
         return True
     bare = _SCHEME.sub("", value.strip(), count=1).strip()
     if MARKER in bare or _PLACEHOLDER.fullmatch(bare) or is_secret_name(bare):

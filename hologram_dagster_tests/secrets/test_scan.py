@@ -19,7 +19,7 @@ BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc", Kind.BEARER),
+        ("Bearer q7Rt1AbC9.x2", Kind.BEARER),
         ("api_key=sk-1234567890abcdef", Kind.API_KEY),
         ("Set-Cookie: session_id=abc123def456; Path=/", Kind.SET_COOKIE),
         ("Authorization: Basic dXNlcjpwYXNzd29yZDE=", Kind.AUTHORIZATION),
@@ -58,6 +58,7 @@ def test_every_kind_is_found_with_its_line(text: str, kind: Kind) -> None:
         "A Bearer token is needed; see the token file.",
         "cid QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKPQKM",
         '("token", "password", "cookie")',
+        '"hashed_secret": "5831a784a378504a94e06181f1a00c656b39701c",',
     ],
 )
 def test_code_placeholders_and_prose_are_not_found(text: str) -> None:
