@@ -1,6 +1,7 @@
 """Refusals and fallbacks that a healthy machine does not show, and the words for a result."""
 
 import dataclasses
+import math
 import os
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from hologram_dagster.perf.paired.compare import Comparison, LaunchRecord, Optio
 from hologram_dagster.perf.paired.job import LaunchSamples, SideSamples, without_gc
 from hologram_dagster.perf.paired.loop import Loop, SideError
 from hologram_dagster.perf.paired.process_tree import ProcessTree
-from hologram_dagster.perf.paired.rule import Limits
+from hologram_dagster.perf.paired.rule import Check, Limits
+from hologram_dagster.perf.paired.samples import evaluate
 from hologram_dagster.perf.paired.schedule import Order, Size
 from hologram_dagster.perf.paired.wording import facts, launch_line, sentence, values
 from hologram_dagster.processes import scrubbed_environment
@@ -29,17 +31,22 @@ class InProcess:
     """A server in this very process, which counts its calls."""
 
     def __init__(
-        self, answer: Callable[[int], object] = lambda call: "same", *, tells_cpu: bool = True
+        self,
+        answer: Callable[[int], object] = lambda call: "same",
+        *,
+        tells_cpu: bool = True,
+        ns: int = 1_100_000,
     ) -> None:
         self.tree = ProcessTree(os.getpid())
         self.calls = 0
         self._answer = answer
         self._tells_cpu = tells_cpu
+        self._ns = ns
 
     def block(self, calls: int, *, cpu: bool) -> Block:
         self.calls += calls
         return Block(
-            wall=[1_100_000] * calls,
+            wall=[self._ns] * calls,
             cpu=[1_000_000] * calls if cpu and self._tells_cpu else None,
             answers=[self._answer(number) for number in range(self.calls - calls + 1, self.calls + 1)],
         )
@@ -59,7 +66,7 @@ _ORDERS: tuple[Order, ...] = ("ABBA", "BAAB") * 10
 
 def test_loop_measures_both_sides_alike() -> None:
     a, b = InProcess(), InProcess()
-    samples = Loop({"A": a, "B": b}).run(_ORDERS, worker=False)
+    samples = Loop({"A": [a], "B": [b]}).run(_ORDERS, worker=False)
     assert a.calls == b.calls
     assert samples.size == Size(block=6, dropped=1, cycles=20)
     for side in (samples.a, samples.b):
@@ -70,7 +77,7 @@ def test_loop_measures_both_sides_alike() -> None:
 
 
 def test_loop_reads_workers_from_outside_too() -> None:
-    samples = Loop({"A": Worker(), "B": Worker()}).run(_ORDERS, worker=True)
+    samples = Loop({"A": [Worker()], "B": [Worker()]}).run(_ORDERS, worker=True)
     size = samples.size
     outside_ns = size.block * 1_100_000 + 1_000_000
     for side in (samples.a, samples.b):
@@ -80,8 +87,21 @@ def test_loop_reads_workers_from_outside_too() -> None:
         assert side.beside_cpu == ((outside_ns - size.block * 1_000_000,) * 2,) * size.cycles
 
 
+def test_the_blocks_of_a_side_go_to_its_processes_in_turn() -> None:
+    slow, fast = InProcess(ns=1_300_000), InProcess()
+    samples = Loop({"A": [InProcess(), InProcess()], "B": [slow, fast]}).run(_ORDERS, worker=False)
+    assert samples.processes == 2
+    assert slow.calls == fast.calls
+    assert set(samples.b.wall) == {(1_300_000,) * 5 + (1_100_000,) * 5}
+    # One unlucky process of two is no slowdown and no spread; both are one.
+    seen = evaluate(samples, Limits()).values
+    assert seen[Check.WALL] == seen[Check.SPREAD] == 0
+    both = Loop({"A": [InProcess(), InProcess()], "B": [slow, slow]}).run(_ORDERS, worker=False)
+    assert evaluate(both, Limits()).values[Check.WALL] == pytest.approx(math.log(1.3 / 1.1))
+
+
 def test_a_worker_that_does_not_tell_its_cpu_time_is_named() -> None:
-    samples = Loop({"A": Worker(), "B": Worker(tells_cpu=False)}).run(_ORDERS, worker=True)
+    samples = Loop({"A": [Worker()], "B": [Worker(tells_cpu=False)]}).run(_ORDERS, worker=True)
     assert samples.fallbacks == (loop.NO_ACCOUNT,)
     assert samples.b.cpu is None
     assert samples.b.block_cpu is not None
@@ -91,13 +111,13 @@ def test_a_worker_that_does_not_tell_its_cpu_time_is_named() -> None:
 def test_one_wrong_answer_anywhere_is_an_error(call: int) -> None:
     wrong = InProcess(lambda number: "other" if number == call else "same")
     with pytest.raises(SideError, match="candidate: it gave another answer") as caught:
-        Loop({"A": InProcess(), "B": wrong}).run(_ORDERS, worker=False)
+        Loop({"A": [InProcess()], "B": [wrong]}).run(_ORDERS, worker=False)
     assert caught.value.side == "B"
 
 
 def test_without_a_cpu_clock_wall_time_decides_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "has_cpu_clock", lambda pid: False)
-    samples = Loop({"A": InProcess(), "B": InProcess()}).run(_ORDERS, worker=False)
+    samples = Loop({"A": [InProcess()], "B": [InProcess()]}).run(_ORDERS, worker=False)
     assert samples.a.cpu is samples.b.cpu is None
     assert samples.fallbacks == (loop.NO_CLOCK,)
 

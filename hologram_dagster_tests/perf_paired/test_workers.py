@@ -76,7 +76,7 @@ def test_a_tail_fails_although_the_middle_is_the_same() -> None:
     ],
 )
 def test_a_broken_worker_is_an_error_with_its_last_lines(how: str, cause: str) -> None:
-    comparison = compare(broken_worker(how, 30))
+    comparison = compare(broken_worker(how, 12))
     assert comparison.verdict == "error"
     assert comparison.decision is None
     assert comparison.error is not None

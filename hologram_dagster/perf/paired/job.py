@@ -110,11 +110,13 @@ class SideSamples(_Model):
 class LaunchSamples(_Model):
     """A launch that went well.
 
-    `loop_ns` is the wall time of all measured units with what was done between them.
+    `processes`: how many each side had, whose blocks alternate. `loop_ns` is the wall time of
+    all measured units with what was done between them.
     `fallbacks` name what could not be measured, and what decides instead.
     """
 
     size: Size
+    processes: int = 1
     a: SideSamples
     b: SideSamples
     loop_ns: int = 0

@@ -6,7 +6,8 @@ times mean (`samples`). Imported by the measuring process only.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, cycle
 from typing import cast
 
 from hologram_dagster.errors import HologramError
@@ -37,13 +38,16 @@ class SideError(HologramError):
 
 
 class Loop:
-    """A launch of two ready callers, both already on one core."""
+    """A launch of ready callers, all already on one core; a side's blocks go to its callers in turn."""
 
-    def __init__(self, callers: Mapping[Side, Caller]) -> None:
+    def __init__(self, callers: Mapping[Side, Sequence[Caller]]) -> None:
         self._callers = callers
+        self._turn: dict[Side, Iterator[Caller]] = {side: cycle(each) for side, each in callers.items()}
         self._first: object = None
         self._fallbacks: list[str] = []
-        self._counts_cpu = all(has_cpu_clock(pid) for side in callers.values() for pid in side.tree.pids)
+        self._counts_cpu = all(
+            has_cpu_clock(pid) for each in callers.values() for caller in each for pid in caller.tree.pids
+        )
         if not self._counts_cpu:
             self._fallbacks.append(NO_CLOCK)
 
@@ -68,6 +72,7 @@ class Loop:
             self._fallbacks.append(NO_ACCOUNT)
         return LaunchSamples(
             size=size,
+            processes=len(self._callers["A"]),
             a=self._samples(blocks["A"], size.dropped),
             b=self._samples(blocks["B"], size.dropped),
             loop_ns=loop_ns,
@@ -76,10 +81,11 @@ class Loop:
 
     def _call_ns(self, side: Side) -> int:
         """The time of a usual call with what the protocol adds, ns: the least of some tries."""
-        single = min(_of_a_call(self._block(side, 1)) for _ in range(_CALIBRATIONS))
+        tries = _CALIBRATIONS * len(self._callers[side])
+        single = min(_of_a_call(self._block(side, 1)) for _ in range(tries))
         if single >= _SLOW_CALL_NS:
             return single
-        return min(_of_a_call(self._block(side, _CALIBRATING_CALLS)) for _ in range(_CALIBRATIONS))
+        return min(_of_a_call(self._block(side, _CALIBRATING_CALLS)) for _ in range(tries))
 
     def _warm_up(self, order: Order, size: Size) -> None:
         for side in _sides(order):
@@ -89,13 +95,16 @@ class Loop:
                 calls += size.block
 
     def _block(self, side: Side, calls: int) -> Block:
+        return self._block_of(next(self._turn[side]), side, calls)
+
+    def _block_of(self, caller: Caller, side: Side, calls: int) -> Block:
         try:
-            block = self._callers[side].block(calls, cpu=self._counts_cpu)
+            block = caller.block(calls, cpu=self._counts_cpu)
             for answer in block.answers:
                 self._check(answer)
         except LostProcessError:
             self._stop_counting_cpu()
-            return self._block(side, calls)
+            return self._block_of(caller, side, calls)
         except HologramError as error:
             raise SideError(side, error) from error
         return block
@@ -113,7 +122,7 @@ class Loop:
         """All processes of both sides, and a count that changes when one of theirs has ended."""
         pids: list[int] = []
         ended = 0
-        for caller in self._callers.values():
+        for caller in chain.from_iterable(self._callers.values()):
             caller.tree.refresh()
             pids.extend(caller.tree.pids)
             ended += caller.tree.faults_of_ended_children()

@@ -52,7 +52,7 @@ def evaluate(samples: LaunchSamples, limits: Limits) -> LaunchResult:
     values = {check: middle.middle for check, middle in middles.items()}
     if cpu is not None and block_cpu is not None:
         values[Check.CPU] = max(values[Check.CPU], estimate(cycle_log_ratios(*block_cpu)).lower)
-    spread = estimate(cycle_spread_log_ratios(*wall))
+    spread = estimate(cycle_spread_log_ratios(*wall, processes=samples.processes))
     return LaunchResult(
         values={
             **values,

@@ -26,7 +26,7 @@ _SERVER_LAUNCH_NS = 2_400_000_000
 # the system: the first two calls fetch it again, and should be few, too.
 _CALLS_NS = 15_000_000
 _SLOW_CALL_NS = 5_000_000
-_WORKER_LAUNCH_NS = 800_000_000
+_WORKER_LAUNCH_NS = 600_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def choose_size(call_ns: int, *, worker: bool) -> Size:
     """The size of a launch for calls that take `call_ns` ns with what the protocol adds.
 
     Requests to a server: as procedure H has them up to 5 ms; slower ones get smaller blocks,
-    then fewer cycles. Calls of a worker: blocks of 15 ms for some 0.8 s. Launches of calls
+    then fewer cycles. Calls of a worker: blocks of 15 ms for some 0.6 s. Launches of calls
     that are slower still take longer.
     """
     call_ns = max(1, call_ns)

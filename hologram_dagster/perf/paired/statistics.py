@@ -122,14 +122,21 @@ def tail(baseline: Floats, candidate: Floats, *, factor: float) -> Tail:
     return Tail(difference=ours - theirs, chance=_NORMAL_99 * error)
 
 
-def cycle_spread_log_ratios(baseline: Floats, candidate: Floats) -> Floats:
+def cycle_spread_log_ratios(baseline: Floats, candidate: Floats, *, processes: int = 1) -> Floats:
     """ln(spread candidate / spread baseline) of each cycle; rows are cycles.
 
     The spread is the distance of the quartiles as a share of the lower one, and at least
-    `STEADY_SPREAD`: within a cycle the host's slow drifts cancel.
+    `STEADY_SPREAD`: within a cycle the host's slow drifts cancel. Where a row holds the calls of
+    several `processes`, one after the other, it is the mean of theirs: how far apart they are is luck.
     """
     theirs, ours = (
-        np.maximum(STEADY_SPREAD, quantile(side, 0.75) / quantile(side, 0.25) - 1)
+        np.maximum(
+            STEADY_SPREAD, np.mean([_spread(each) for each in np.split(side, processes, axis=1)], axis=0)
+        )
         for side in (baseline, candidate)
     )
-    return np.log(ours / theirs)
+    return np.asarray(np.log(ours / theirs), dtype=np.float64)
+
+
+def _spread(rows: Floats) -> Floats:
+    return quantile(rows, 0.75) / quantile(rows, 0.25) - 1
