@@ -6,13 +6,14 @@ not: what a request is, and which figures are good (`load`).
 """
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from hdrh.histogram import HdrHistogram
 
-from hologram_dagster.errors import HologramError
+from hologram_dagster.errors import HologramError, ServiceError, ServiceTimeoutError
 from hologram_dagster.profiles import arrivals
 
 # More would exhaust the file descriptors of an ordinary process (1024).
@@ -71,47 +72,73 @@ class Arrivals:
         self.cause = self.cause or cause
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One request: when it was due, sent and ended (ns, `perf_counter_ns`), and its failure if it failed.
+
+    One that was not sent has no `sent_ns`.
+    """
+
+    number: int
+    due_ns: int
+    sent_ns: int | None
+    ended_ns: int
+    error: HologramError | None
+
+
 async def drive(
-    request: Callable[[], Awaitable[None]], *, rate_per_s: float, duration_s: float, timeout_s: float
+    request: Callable[[], Awaitable[None]],
+    *,
+    rate_per_s: float,
+    duration_s: float,
+    timeout_s: float,
+    stop: threading.Event | None = None,
+    told: Callable[[Arrival], None] | None = None,
 ) -> Arrivals:
     """Let `rate_per_s` requests fall due each second for `duration_s`, and wait for the last answer.
 
     `request` sends one and checks its answer; a `HologramError` is its failure, and so is
-    no answer within `timeout_s`. While 512 are unanswered no more are sent: those fail.
+    no answer within `timeout_s`. While 512 are unanswered no more are sent: those fail. Once `stop`
+    is set no more fall due. `told` gets each request when it has ended.
     """
     seen = Arrivals(Delays(), Delays())
     pending: set[asyncio.Task[None]] = set()
     start = time.perf_counter_ns()
+
+    def end(arrival: Arrival, least_us: int) -> None:
+        seen.latency.record_us(max((arrival.ended_ns - arrival.due_ns) // _NS_PER_US, least_us))
+        if arrival.error is not None:
+            seen.fail(str(arrival.error))
+        if told is not None:
+            told(arrival)
+
+    async def arrive(number: int, due: int) -> None:
+        sent = time.perf_counter_ns()
+        seen.lag.record_us((sent - due) // _NS_PER_US)
+        error: HologramError | None = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                await request()
+        except TimeoutError:
+            error = ServiceTimeoutError(f"no answer within {timeout_s:g} s")
+        except HologramError as failure:
+            error = failure
+        # A refusal that comes fast must not make the figures better.
+        least_us = round(timeout_s * _US_PER_S) if error else 0
+        end(Arrival(number, due, sent, time.perf_counter_ns(), error), least_us)
+
     for number in range(arrivals(rate_per_s, duration_s)):
         due = start + round(number * 1e9 / rate_per_s)
         await asyncio.sleep(max(0.0, (due - time.perf_counter_ns()) / 1e9))
+        if stop is not None and stop.is_set():
+            break
         seen.due += 1
         if len(pending) >= MOST_UNANSWERED:
-            seen.fail(f"not sent, since {MOST_UNANSWERED} requests were unanswered")
-            seen.latency.record_us(round(timeout_s * _US_PER_S))
+            why = ServiceError(f"not sent, since {MOST_UNANSWERED} requests were unanswered")
+            end(Arrival(number, due, None, time.perf_counter_ns(), why), round(timeout_s * _US_PER_S))
             continue
-        task = asyncio.create_task(_arrive(request, due, timeout_s, seen))
+        task = asyncio.create_task(arrive(number, due))
         pending.add(task)
         task.add_done_callback(pending.discard)
     await asyncio.gather(*pending)
     return seen
-
-
-async def _arrive(request: Callable[[], Awaitable[None]], due: int, timeout_s: float, seen: Arrivals) -> None:
-    seen.lag.record_us(_since_us(due))
-    least_us = 0
-    try:
-        async with asyncio.timeout(timeout_s):
-            await request()
-    except TimeoutError:
-        seen.fail(f"no answer within {timeout_s:g} s")
-        least_us = round(timeout_s * _US_PER_S)
-    except HologramError as error:
-        seen.fail(str(error))
-        # A refusal that comes fast must not make the figures better.
-        least_us = round(timeout_s * _US_PER_S)
-    seen.latency.record_us(max(_since_us(due), least_us))
-
-
-def _since_us(due: int) -> int:
-    return (time.perf_counter_ns() - due) // _NS_PER_US

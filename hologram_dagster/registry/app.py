@@ -36,7 +36,7 @@ from hologram_dagster.registry.catalogue import Catalogue
 from hologram_dagster.registry.content_catalogue import ContentCatalogue
 from hologram_dagster.registry.documents import DocumentError, Documents
 from hologram_dagster.registry.events import Events
-from hologram_dagster.registry.faults import Code
+from hologram_dagster.registry.faults import Code, RefusedError
 from hologram_dagster.registry.figures import PROMETHEUS_MEDIA_TYPE, Figures
 from hologram_dagster.registry.integrity import Integrity
 from hologram_dagster.registry.lanes import Lane, LaneFullError
@@ -50,6 +50,9 @@ MAX_BODY_BYTES = 1 << 20
 BODY_TIMEOUT_S = 10
 # Waiting for a thread and for the node together: less than clients wait (10 s), so that they learn why.
 MAX_WAIT_S = 4.0
+# A read takes about a millisecond: one that waits this long is late, and so is all behind it. Less
+# than any budget of a resolve, so that what is accepted keeps it, however much arrives.
+READ_WAIT_S = 0.06
 IPFS_TIMEOUT_S = 5.0
 READINESS_TIMEOUT_S = 2.0
 
@@ -137,7 +140,7 @@ class _Endpoint:
         self._documents = documents
         self._access = access
         self._figures = figures
-        self._reads = Lane("read", threads=2, waiting=254, max_wait_s=MAX_WAIT_S)
+        self._reads = Lane("read", threads=2, waiting=62, max_wait_s=READ_WAIT_S)
         self._mutations = Lane("mutation", threads=8, waiting=120, max_wait_s=MAX_WAIT_S)
         for name, lane in (("reads", self._reads), ("mutations", self._mutations)):
             figures.watch(
@@ -172,6 +175,8 @@ class _Endpoint:
         except LaneFullError:
             return overloaded()
         content: dict[str, Any] = {"data": result.data}
+        if _was_too_busy(result):
+            return overloaded()
         if result.errors:
             content = {"errors": [formatted(fault) for fault in result.errors], **content}
         return as_json(content)
@@ -193,6 +198,13 @@ class _Endpoint:
             variable_values=query.variables,
             operation_name=query.operation,
         )
+
+
+def _was_too_busy(result: ExecutionResult) -> bool:
+    """Whether nothing of a request was done for want of room: as much a 503 as a full queue is."""
+    causes = [error.original_error for error in result.errors or ()]
+    refused = all(isinstance(cause, RefusedError) and cause.code is Code.OVERLOADED for cause in causes)
+    return bool(causes) and refused and not any((result.data or {}).values())
 
 
 class _Metrics:

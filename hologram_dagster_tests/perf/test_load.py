@@ -1,8 +1,10 @@
 """Load arrives at a fixed rate, so that a stall counts; a client that lags says so."""
 
 import asyncio
+import itertools
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,7 +18,7 @@ from hologram_dagster.errors import ServiceError
 from hologram_dagster.observation import Observation, Status
 from hologram_dagster.perf import open_model
 from hologram_dagster.perf.load import observe_load
-from hologram_dagster.perf.open_model import Delays, drive
+from hologram_dagster.perf.open_model import Arrival, Delays, drive
 from hologram_dagster.perf.statistics import percentile
 from hologram_dagster.processes import LOOPBACK, free_port, start_child, stop_child
 from hologram_dagster.registry.client import RegistryClient
@@ -145,6 +147,44 @@ def test_no_more_requests_are_open_than_the_process_can_hold(monkeypatch: pytest
     assert (most, seen.due, seen.failed) == (3, 10, 7)
     assert "not sent" in seen.cause
     assert seen.latency.percentile_ms(50) >= 4990
+
+
+def test_each_request_is_told_with_its_times() -> None:
+    ended: list[Arrival] = []
+    numbers = itertools.count()
+
+    async def request() -> None:
+        if next(numbers) == 1:
+            raise ServiceError("the second")
+        await asyncio.sleep(0.02)
+
+    asyncio.run(drive(request, rate_per_s=100, duration_s=0.04, timeout_s=5, told=ended.append))
+    ended.sort(key=lambda arrival: arrival.number)
+    assert [arrival.due_ns - ended[0].due_ns for arrival in ended] == [0, 10**7, 2 * 10**7, 3 * 10**7]
+    assert [str(arrival.error or "") for arrival in ended] == ["", "the second", "", ""]
+    for arrival in ended:
+        assert arrival.sent_ns is not None
+        assert arrival.due_ns <= arrival.sent_ns <= arrival.ended_ns
+    assert ended[0].ended_ns - ended[0].due_ns >= 2 * 10**7
+
+
+def test_what_is_not_sent_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_model, "MOST_UNANSWERED", 1)
+    ended: list[Arrival] = []
+    asyncio.run(
+        drive(lambda: asyncio.sleep(0.1), rate_per_s=100, duration_s=0.02, timeout_s=5, told=ended.append)
+    )
+    assert [arrival.sent_ns is None for arrival in ended] == [True, False]
+
+
+def test_load_ends_when_it_is_told_to() -> None:
+    stop = threading.Event()
+
+    async def request() -> None:
+        stop.set()
+
+    seen = asyncio.run(drive(request, rate_per_s=20, duration_s=3600, timeout_s=5, stop=stop))
+    assert seen.due == 1
 
 
 def test_the_first_cause_is_told() -> None:

@@ -99,3 +99,24 @@ def test_a_frozen_node_fills_the_queue_but_blocks_no_read(
     assert set(retry_after) == {"1"}
     assert all(read.json()["data"]["resolve"]["encoding"] for read in reads)
     assert "errors" not in poster(own_registry.url)(UPSERT, {"n": "after", "c": "c"})
+
+
+def test_changes_that_wait_for_another_in_vain_are_refused_as_by_a_full_queue(
+    own_node: IpfsNode, own_registry: RegistryProcess
+) -> None:
+    async def unpublish() -> list[httpx.Response]:
+        async with httpx.AsyncClient(timeout=30) as client:
+            sent = (client.post(own_registry.url, json={"query": CHANGES[3]}) for _ in range(3))
+            return await asyncio.gather(*sent)
+
+    os.kill(own_node.pid, signal.SIGSTOP)
+    try:
+        answers = asyncio.run(unpublish())
+    finally:
+        os.kill(own_node.pid, signal.SIGCONT)
+    # One has the turn and waits for the node, the others for it.
+    seen = sorted((answer.status_code, code_of(answer.json())) for answer in answers)
+    assert seen[0] == (200, "IPFS_UNAVAILABLE")
+    assert set(seen[1:]) <= {(200, "IPFS_UNAVAILABLE"), (503, "OVERLOADED")}
+    assert seen[-1] == (503, "OVERLOADED")
+    assert {a.headers["retry-after"] for a in answers if a.status_code == 503} == {"1"}
