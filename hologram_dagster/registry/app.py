@@ -50,9 +50,9 @@ MAX_BODY_BYTES = 1 << 20
 BODY_TIMEOUT_S = 10
 # Waiting for a thread and for the node together: less than clients wait (10 s), so that they learn why.
 MAX_WAIT_S = 4.0
-# A read takes about a millisecond: one that waits this long is late, and so is all behind it. Less
-# than any budget of a resolve, so that what is accepted keeps it, however much arrives.
-READ_WAIT_S = 0.06
+# A read takes about a millisecond: one that has waited this long is late, and so is all behind it.
+# Less than the nightly budget of a resolve, so that what is accepted keeps it, however much arrives.
+READ_WAIT_S = 0.08
 IPFS_TIMEOUT_S = 5.0
 READINESS_TIMEOUT_S = 2.0
 
