@@ -18,7 +18,7 @@ MAY_KNOW_DAGSTER = ("definitions", "build", "defs", "launch", "resources")
 # Lowest first. A module may import from its own unit and from lower rows only.
 LAYERS = (
     ("errors", "observation", "_lifeline"),
-    ("files", "machine", "processes"),
+    ("files", "locking", "machine", "processes"),
     ("protocol",),
     ("secrets",),
     ("settings", "policy"),

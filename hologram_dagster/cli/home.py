@@ -5,7 +5,6 @@ Two processes at the first use of an empty home can break its database for good,
 Runs and events are kept in SQLite in the home, or in the PostgreSQL of `DAGSTER_PG_URL`.
 """
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 from hologram_dagster.cli.postgres import require_postgres
 from hologram_dagster.errors import HologramError
 from hologram_dagster.files import make_untracked, write_whole
+from hologram_dagster.locking import exclusive
 from hologram_dagster.secrets.redactor import redact
 from hologram_dagster.settings import Settings
 
@@ -42,9 +42,7 @@ def prepare_home(settings: Settings) -> Path:
     home = (settings.dagster_home or settings.state_dir / "dagster").absolute()
     make_untracked(settings.state_dir)
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        with (home / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with exclusive(home / ".lock"):
             written = _write_instance_file(home, postgres=settings.dagster_pg_url is not None)
             if written or not (home / _READY).exists():
                 _first_use(home)

@@ -3,17 +3,16 @@
 What belongs here: writing, rotating and reading it. What does not: what the events mean.
 """
 
-import fcntl
 import json
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.files import append_lines
+from hologram_dagster.locking import exclusive
 from hologram_dagster.secrets.redactor import redact_tree
 
 # CI refuses a log of 5 MiB (contract section 3.1).
@@ -42,23 +41,10 @@ class EventLog:
         body = {"ts": int(time.time()), "suite": self.suite, "event": event, **redact_tree(fields)}
         # ASCII, so that half a surrogate pair in an answer cannot break the line.
         line = json.dumps(body, separators=(",", ":"))
-        with self._alone():
+        # Beside the log, which rotation renames.
+        with exclusive(self.path.with_name(f".{self.path.name}.lock")):
             self._rotate(len(line) + 1)
             append_lines(self.path, [line])
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        # Beside the log, which rotation renames; freed by the kernel when a writer dies.
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock = self.path.with_name(f".{self.path.name}.lock").open("ab")
-        except OSError as error:
-            raise HologramError(
-                f"cannot write in {self.path.parent}: {error.strerror}. Fix its permissions."
-            ) from error
-        with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
     def _rotate(self, more: int) -> None:
         try:

@@ -17,7 +17,7 @@ from hologram_dagster.errors import HologramError
 from hologram_dagster.evidence.record import from_iso, iso
 from hologram_dagster.flakes.attempts import Attempt, Outcome, Phase, TestRun
 from hologram_dagster.flakes.judgement import Occasion
-from hologram_dagster.history.locking import exclusive
+from hologram_dagster.locking import exclusive
 
 FILE_NAME = "flakes.sqlite"
 SCHEMA_VERSION = 1

@@ -22,7 +22,7 @@ from hologram_dagster.evidence.verdict import KIND as VERDICT
 from hologram_dagster.evidence.verdict import State, Verdict, Word
 from hologram_dagster.evidence.verdict_record import word_of_status
 from hologram_dagster.gate.run import GateRun
-from hologram_dagster.history.locking import exclusive
+from hologram_dagster.locking import exclusive
 from hologram_dagster.notify.chat import plain_text, slack_payload, teams_payload
 from hologram_dagster.notify.message import ESCALATION_REDS, Message, make_message
 from hologram_dagster.notify.sending import PAUSES_S, TOTAL_S, Delivery, Request, send, send_by_apprise

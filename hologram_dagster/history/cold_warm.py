@@ -15,7 +15,7 @@ from typing import Any
 
 from hologram_dagster.errors import FormatError, HologramError, not_json
 from hologram_dagster.files import create_whole, write_whole
-from hologram_dagster.history.locking import exclusive
+from hologram_dagster.locking import exclusive
 
 FILE_NAME = "cache_profiles.json"
 _BASE = ("test_name", "cache_type", "duration_ms", "timestamp", "error")

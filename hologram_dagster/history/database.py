@@ -18,8 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.history import tables
-from hologram_dagster.history.locking import exclusive
 from hologram_dagster.history.tables import meta
+from hologram_dagster.locking import exclusive
 
 # The name in `meta` of the sentence that says what is missing.
 INCOMPLETE = "incomplete"

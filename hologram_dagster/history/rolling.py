@@ -20,7 +20,7 @@ from hologram_dagster.history.backups import Backup, list_backups
 from hologram_dagster.history.baseline import Action, BackupEntry, Baseline, BaselineLedger, Place
 from hologram_dagster.history.baseline_file import FileState, FlatFile
 from hologram_dagster.history.eligibility import Candidate
-from hologram_dagster.history.locking import exclusive
+from hologram_dagster.locking import exclusive
 from hologram_dagster.protocol.canonical import sha256_hex
 from hologram_dagster.protocol.signing import Signer
 from hologram_dagster.secrets.redactor import redact

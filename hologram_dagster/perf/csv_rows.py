@@ -8,17 +8,16 @@ What belongs here: the format. What does not: what the figures mean.
 """
 
 import csv
-import fcntl
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.files import append_lines
+from hologram_dagster.locking import exclusive
 from hologram_dagster.perf.statistics import Summary
 
 COLUMNS = ("suite", "metric", "p50_ms", "p95_ms", "p99_ms", "avg_ms", "n", "note")
@@ -69,7 +68,7 @@ def append_rows(path: Path, rows: Sequence[Row], meta: Mapping[str, str]) -> tup
         HologramError: the files cannot be written; what they held is untouched.
     """
     lines = [_line(row) for row in rows]
-    with _appending(path.parent):
+    with exclusive(path.parent / _LOCK_NAME):
         notes = _make_way(path)
         start = [] if path.exists() and path.stat().st_size else [",".join(COLUMNS)]
         # The sidecar first: a row must never be without its run, a run may be without its row.
@@ -113,19 +112,6 @@ def _line(row: Row) -> str:
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="").writerow([suite, metric, *figures, row.n, note])
     return buffer.getvalue()
-
-
-@contextmanager
-def _appending(folder: Path) -> Iterator[None]:
-    """Alone among the writers of `folder`; the kernel frees the lock when a writer dies."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / _LOCK_NAME).open("ab")
-    except OSError as error:
-        raise HologramError(f"cannot write in {folder}: {error.strerror}. Fix its permissions.") from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _make_way(path: Path) -> tuple[str, ...]:

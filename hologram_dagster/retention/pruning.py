@@ -14,7 +14,7 @@ from pathlib import Path
 from hologram_dagster.errors import HologramError
 from hologram_dagster.evidence.archive import Evidence
 from hologram_dagster.evidence.pruned import entries_of
-from hologram_dagster.history.locking import exclusive
+from hologram_dagster.locking import exclusive
 from hologram_dagster.retention.expired import Expired, Member
 from hologram_dagster.retention.export import write_archive
 from hologram_dagster.retention.folders import expired_files

@@ -6,18 +6,18 @@ files is one environment, shared by all revisions that have it. What is used lea
 recently goes first when the folder grows beyond its cap.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.files import size_of, write_whole
+from hologram_dagster.locking import exclusive
 from hologram_dagster.processes import scrubbed_environment, start_child, stop_child
 from hologram_dagster.target.git import TIMEOUT_S, GitRefusal, git
 from hologram_dagster.target.revision import top_of
@@ -263,10 +263,5 @@ class Checkouts:
     def _kept(self) -> list[Path]:
         return [path for kind in (_TREES, _JUDGED, _ENVIRONMENTS) for path in (self.root / kind).glob("*")]
 
-    @contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
-        locks = self.root / "locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        with (locks / name).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def _locked(self, name: str) -> AbstractContextManager[None]:
+        return exclusive(self.root / "locks" / name)
