@@ -17,10 +17,12 @@ from hologram_dagster.defs.release import assets as release
 from hologram_dagster.defs.release.baseline import baseline, baseline_roll_forward
 from hologram_dagster.defs.retention import prune_job, prune_schedule
 from hologram_dagster.defs.schedules import propose_baseline, schedules
+from hologram_dagster.defs.security import assets as security
 from hologram_dagster.defs.sensors import seen_lately, sensors
 from hologram_dagster.defs.source import assets as source
 from hologram_dagster.profiles import EVIDENCE
 from hologram_dagster.resources.gate import GateResource
+from hologram_dagster.resources.redaction import protect_log
 from hologram_dagster.resources.stack import StackResource
 from hologram_dagster.settings import load_timetable
 
@@ -40,9 +42,18 @@ def build_defs(
         ValueError: a profile selects nothing.
         SettingsError: what runs by itself is malformed in the environment.
     """
+    protect_log()
     timetable, jobs = load_timetable(), gate_jobs()
     return dg.Definitions(
-        assets=[source.revision, *perf.assets, *e2e.assets, *release.assets, baseline, *external.specs],
+        assets=[
+            source.revision,
+            *perf.assets,
+            *e2e.assets,
+            *security.assets,
+            *release.assets,
+            baseline,
+            *external.specs,
+        ],
         asset_checks=[
             *(gate_checks(kind) for kind in EVIDENCE),
             release.verdict_gate,

@@ -203,6 +203,7 @@ EVIDENCE: Mapping[str, frozenset[ProfileName]] = {
     "e2e_use": _ALL,
     "e2e_strict": _STRICT,
     **dict.fromkeys(TRAFFIC, _NIGHTLY),
+    "secrets_scan": _ALL - {ProfileName.DEV},
 }
 
 

@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hologram_dagster.errors import SettingsError
+from hologram_dagster.secrets.known import remember, remember_address, remember_url
 
 
 class Environment(StrEnum):
@@ -255,7 +256,9 @@ def load_settings(**given: Any) -> Settings:
     Raises:
         SettingsError: a value is malformed; names every such variable, shows no value.
     """
-    return _load(Settings, given)
+    settings = _load(Settings, given)
+    _remember_secrets(settings)
+    return settings
 
 
 def load_timetable() -> Timetable:
@@ -265,6 +268,24 @@ def load_timetable() -> Timetable:
         SettingsError: as `load_settings`.
     """
     return _load(Timetable, {})
+
+
+def _remember_secrets(settings: Settings) -> None:
+    """Have every secret that was read redacted from now on, wherever it turns up."""
+    for token in (settings.graphql_token, settings.github_token, settings.gitlab_token):
+        if token is not None:
+            remember(token.get_secret_value())
+    if settings.signing_key is not None and "-----BEGIN" in settings.signing_key.get_secret_value():
+        # Else it is a file's path.
+        remember(settings.signing_key.get_secret_value())
+    for address in (settings.slack_webhook_url, settings.teams_webhook_url, settings.apprise_urls):
+        if address is not None:
+            remember_address(address.get_secret_value())
+    for holder in (settings.watch, settings.dagster_pg_url):
+        if holder is not None:
+            remember_url(holder.get_secret_value())
+    for url in (settings.ipfs_api, settings.graphql_url):
+        remember_url(url or "")
 
 
 _Read = TypeVar("_Read", bound=BaseSettings)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from hologram_dagster.secrets.known import forget_all
 from hologram_dagster.stack.stack import Stack
 from hologram_dagster_tests.gate.bench import SURPRISES, Bench, MakeBench
 from hologram_dagster_tests.postgres import programs
@@ -46,6 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What another test's settings held is no secret of this one.
+    forget_all()
     for name in [*SURPRISES, *(name for name in os.environ if name.startswith("HOLOGRAM_"))]:
         monkeypatch.delenv(name, raising=False)
 

@@ -81,8 +81,9 @@ def scan(
     for path in paths if pre_commit else _files_of(paths, scanned.unreadable):
         _scan_one(path, top, None if write_baseline else accepted, scanned)
     if write_baseline:
-        accepted.with_all(scanned.found).write(write_baseline)
-        typer.echo(f"{write_baseline}: {len(scanned.found)} findings accepted", err=True)
+        accepted = accepted.with_all(scanned.found)
+        accepted.write(write_baseline)
+        typer.echo(f"{write_baseline}: {len(accepted.entries)} findings accepted", err=True)
     else:
         _tell(scanned, Format.JSON if as_json else form)
     if scanned.unreadable:

@@ -6,7 +6,7 @@ What does not: what is observed (each domain's `assets.py`) and what must hold
 """
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,11 +31,15 @@ UNOBSERVED = "none"
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What an observing function gets: the gate run, the services under test, and the run's log."""
+    """What an observing function gets: the gate run, the services under test, and the run's log.
+
+    `warn` writes to the log, `logged` reads what is in it by now, entry by entry.
+    """
 
     run: GateRun
     stack: StackResource
     warn: Callable[[str], None]
+    logged: Callable[[], Iterator[str]]
 
     def measuring(self) -> AbstractContextManager[None]:
         """Hold the host's measuring lock; while it waits the run's log says for whom."""
@@ -84,7 +88,7 @@ def evidence_asset(
         run = gate.open(context)
         started_at = datetime.now(UTC)
         try:
-            observation = observe(Scene(run, stack, context.log.warning))
+            observation = observe(Scene(run, stack, context.log.warning, lambda: _logged(context)))
         except HologramError as error:
             observation = _unobserved(kind, started_at, "unobserved", str(error))
         except Exception as error:
@@ -102,6 +106,18 @@ def evidence_asset(
         )
 
     return _asset
+
+
+def _logged(context: dg.AssetExecutionContext) -> Iterator[str]:
+    """What Dagster's event log holds of this run, an entry a text."""
+    cursor: str | None = None
+    while True:
+        page = context.instance.get_records_for_run(context.run_id, cursor=cursor)
+        for record in page.records:
+            yield record.event_log_entry.to_json()
+        cursor = page.cursor
+        if not page.has_more:
+            return
 
 
 def _told(kind: str, error: Exception) -> str:

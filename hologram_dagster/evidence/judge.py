@@ -57,6 +57,11 @@ _STEPS = {
         "tamper_manifest": "A changed manifest has another CID.",
         "resolve_repeat": "A second resolve gives the same answer.",
     },
+    "secrets_scan": {
+        "tree_clean": "No file of the revision holds a secret that was not accepted before.",
+        "commits_clean": "No new commit added one, even if a later one took it out again.",
+        "outputs_clean": "Nothing that this run wrote or logged holds one.",
+    },
 }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from hologram_dagster.secrets.kinds import is_secret_name
+from hologram_dagster.secrets.known import replace_known
 from hologram_dagster.secrets.spans import Span, find_spans
 
 MARKER = "[REDACTED]"
@@ -17,7 +18,7 @@ MARKER = "[REDACTED]"
 
 def redact(text: str) -> str:
     """`text` with the value of every secret replaced by `[REDACTED]`; time linear in its length."""
-    return replace_spans(text, find_spans(text))
+    return replace_known(replace_spans(text, find_spans(text)), MARKER)
 
 
 def replace_spans(text: str, spans: Iterable[Span]) -> str:
@@ -51,6 +52,22 @@ def redact_tree(value: Any) -> Any:
             return [redact_tree(item) for item in value]
         case tuple():
             return tuple(redact_tree(item) for item in value)
+        case _:
+            return value
+
+
+def redact_texts(value: Any) -> Any:
+    """A copy of a JSON-like value with every text in it redacted, keys and shape as they are.
+
+    For values whose form others prescribe; unlike `redact_tree` it takes no key for a secret's name.
+    """
+    match value:
+        case str():
+            return redact(value)
+        case dict():
+            return {key: redact_texts(item) for key, item in value.items()}
+        case list():
+            return [redact_texts(item) for item in value]
         case _:
             return value
 

@@ -1,6 +1,7 @@
 """Reading a text that comes in parts: the same secrets wherever it is cut."""
 
-from hologram_dagster.secrets.redactor import replace_spans
+from hologram_dagster.secrets.known import replace_known
+from hologram_dagster.secrets.redactor import MARKER, replace_spans
 from hologram_dagster.secrets.spans import Reader, Span
 
 
@@ -53,8 +54,8 @@ class RedactingStream:
 
     def feed(self, text: str) -> str:
         """Take in `text`; what can be given out by now, redacted."""
-        return replace_spans(*self._spans.feed(text))
+        return replace_known(replace_spans(*self._spans.feed(text)), MARKER)
 
     def close(self) -> str:
         """The rest, redacted; nothing may be fed any more."""
-        return replace_spans(*self._spans.close())
+        return replace_known(replace_spans(*self._spans.close()), MARKER)

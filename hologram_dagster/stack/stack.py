@@ -16,12 +16,13 @@ from hologram_dagster.ipfs.node import IpfsNode
 from hologram_dagster.processes import LOOPBACK, wait_until
 from hologram_dagster.registry.auth import Role, token_named, write_token_file
 from hologram_dagster.registry.process import RegistryProcess
+from hologram_dagster.secrets.known import remember
 from hologram_dagster.stack import demo as demo_objects
 from hologram_dagster.stack.status import forget, hold, note
 
 # Processes of a killed stack need a moment to be gone from their ports.
 _PORT_WAIT_S = 1.5
-_DEMO_TOKEN = "demo-admin"
+_DEMO_NAME = "demo-admin"
 
 
 class Stack:
@@ -138,8 +139,9 @@ def _is_free(port: int) -> bool:
 
 def _demo_token(path: Path) -> str:
     # Kept over restarts, so that a variable exported once stays right.
-    token = token_named(path, _DEMO_TOKEN) if path.exists() else None
+    token = token_named(path, _DEMO_NAME) if path.exists() else None
     if token is None:
         token = secrets.token_urlsafe(24)
-        write_token_file(path, {_DEMO_TOKEN: (Role.ADMIN, token)}, mutations_need_token=False)
+        write_token_file(path, {_DEMO_NAME: (Role.ADMIN, token)}, mutations_need_token=False)
+    remember(token)
     return token

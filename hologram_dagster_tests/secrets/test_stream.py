@@ -20,7 +20,7 @@ PARTS = [
         "-----BEGIN PRIVATE KEY-----",
         "-----END PRIVATE KEY-----",
         "ghp_" + "a1" * 18,
-        "eyJhbGciOi.eyJzdWIi.x",
+        "eyJ" + "hbGciOi.eyJzdWIi.x",
     ),
     *(
         "=",

@@ -1,0 +1,1 @@
+"""Security: secrets that were written down."""
