@@ -95,6 +95,23 @@ class Target(_Table):
     server: Server | None = None
 
 
+class ServiceCommands(_Table):
+    """`[chaos.ipfs]`, `[chaos.registry]`: how to kill and start a service that a gate did not start.
+
+    `start` returns when the service serves, or was told to.
+    """
+
+    kill: tuple[str, ...] = Field(min_length=1)
+    start: tuple[str, ...] = Field(min_length=1)
+
+
+class ChaosCommands(_Table):
+    """`[chaos]`: the services that may be killed and started by commands."""
+
+    ipfs: ServiceCommands | None = None
+    registry: ServiceCommands | None = None
+
+
 class Policy(_Table):
     """The whole file. `trusted_keys` are key ids (16 hex digits) or public keys (64): main
     and nightly accept no other key's evidence."""
@@ -102,6 +119,7 @@ class Policy(_Table):
     trusted_keys: tuple[KeyId, ...] = ()
     budgets: ProfileBudgets = Field(default=ProfileBudgets())
     target: Target | None = None
+    chaos: ChaosCommands = Field(default=ChaosCommands())
 
 
 def _line_of(text: str, path: Sequence[str | int]) -> str:

@@ -6,6 +6,7 @@ may write no file larger than a limit, and learns so by EFBIG instead of ENOSPC.
 
 import errno
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -13,9 +14,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from hologram_dagster.chaos.faults.owners import maker_lives, mark_of_this_process
 from hologram_dagster.errors import HologramError
 
+_PREFIX = "hologram-"
 _FILLER = "filler"
+# How proc(5) writes white space and backslashes in a path.
+_OCTAL = re.compile(r"\\([0-7]{3})")
 _BLOCK = bytes(64 * 1024)
 
 
@@ -39,7 +44,8 @@ class SmallDisk:
         if any(folder.iterdir()):
             raise HologramError(f"{folder} is not empty: a small disk would hide what is in it.")
         self.folder = folder
-        _run("mount", "-t", "tmpfs", "-o", f"size={size_bytes},mode=0700", "hologram", str(folder))
+        source = f"{_PREFIX}{mark_of_this_process()}"
+        _run("mount", "-t", "tmpfs", "-o", f"size={size_bytes},mode=0700", source, str(folder))
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +84,23 @@ class SmallDisk:
         """Unmount it, whoever still has files open on it. Twice is fine."""
         if self.folder.is_mount():
             _run("umount", "--lazy", str(self.folder))
+
+
+def unmount_stale() -> list[Path]:
+    """Unmount the small disks whose makers have died; where they were.
+
+    Raises:
+        HologramError: one cannot be unmounted.
+    """
+    mounts = (line.split() for line in Path("/proc/self/mounts").read_text().splitlines())
+    stale = [
+        Path(_OCTAL.sub(lambda escape: chr(int(escape[1], 8)), folder))
+        for source, folder, *_ in mounts
+        if source.startswith(_PREFIX) and not maker_lives(source.removeprefix(_PREFIX))
+    ]
+    for folder in stale:
+        _run("umount", "--lazy", str(folder))
+    return stale
 
 
 class FileSizeLimit:

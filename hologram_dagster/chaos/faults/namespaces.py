@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 
+from hologram_dagster.chaos.faults.owners import maker_lives, mark_of_this_process
 from hologram_dagster.errors import HologramError
 
 _FOLDER = Path("/run/netns")
@@ -88,7 +89,9 @@ class Namespace:
         network = _free_network()
         # Names of interfaces have at most 15 characters.
         outside, inside = f"hgo{mark}", f"hgi{mark}"
-        made = cls(f"{PREFIX}{mark}", outside, inside, str(network[1]), str(network[2]))
+        made = cls(
+            f"{PREFIX}{mark_of_this_process()}-{mark}", outside, inside, str(network[1]), str(network[2])
+        )
         run("ip", "netns", "add", made.name)
         try:
             run("ip", "link", "add", outside, "type", "veth", "peer", "name", inside, "netns", made.name)
@@ -115,10 +118,22 @@ def remove(name: str) -> None:
     """
     if (_FOLDER / name).exists():
         # The host's end goes with its peer, but only later, when the kernel gets to it.
-        mark = name.removeprefix(PREFIX)
+        mark = name.rpartition("-")[2]
         with suppress(HologramError):
             run("ip", "link", "del", f"hgo{mark}")
         run("ip", "netns", "del", name)
+
+
+def remove_stale() -> list[str]:
+    """Remove the namespaces whose makers have died; their names.
+
+    Raises:
+        HologramError: one cannot be removed.
+    """
+    stale = [name for name in existing() if not maker_lives(name.removeprefix(PREFIX).rpartition("-")[0])]
+    for name in stale:
+        remove(name)
+    return stale
 
 
 def _free_network() -> IPv4Network:

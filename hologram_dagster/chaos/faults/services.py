@@ -5,16 +5,17 @@ traffic to it (`proxy`, `link`).
 """
 
 import os
-import shlex
 import signal
 import subprocess
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from hologram_dagster.errors import HologramError
+from hologram_dagster.policy import ServiceCommands
 from hologram_dagster.processes import scrubbed_environment
 from hologram_dagster.secrets.redactor import redact
 
@@ -109,8 +110,8 @@ class UserService:
     """A service of the user's, killed and started by the commands that `hologram.toml` names."""
 
     name: str
-    kill_command: str
-    start_command: str
+    kill_command: Sequence[str]
+    start_command: Sequence[str]
 
     def kill(self) -> None:
         """Run the user's kill command.
@@ -128,11 +129,11 @@ class UserService:
         """
         self._run("start", self.start_command)
 
-    def _run(self, what: str, command: str) -> None:
+    def _run(self, what: str, command: Sequence[str]) -> None:
         told = f"the command that would {what} {self.name}"
         try:
             done = subprocess.run(
-                shlex.split(command),
+                command,
                 env=scrubbed_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -142,8 +143,18 @@ class UserService:
             )
         except subprocess.TimeoutExpired:
             raise HologramError(f"{told} did not end within {_COMMAND_TIMEOUT_S} s.") from None
-        except (OSError, ValueError, IndexError) as error:
+        except (OSError, ValueError) as error:
             raise HologramError(f"{told} cannot be run: {error}.") from error
         if done.returncode:
             said = redact(done.stderr.decode(errors="replace").strip())[-_QUOTED:]
             raise HologramError(f"{told} ended with status {done.returncode}: {said or '(no message)'}")
+
+
+def user_service(name: str, commands: ServiceCommands | None) -> UserService | str:
+    """The user's service `name`, or, where no commands are configured for it, why nothing can kill it."""
+    if commands is None:
+        return (
+            f"{name} was not started by this run: to have it killed and started, name the commands "
+            f"under [chaos.{name}] in hologram.toml"
+        )
+    return UserService(name, commands.kill, commands.start)

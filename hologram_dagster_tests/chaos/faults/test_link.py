@@ -2,14 +2,18 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from hologram_dagster.chaos.faults import namespaces
+from hologram_dagster.chaos.faults.disk import unmount_stale
 from hologram_dagster.chaos.faults.link import Cut, Link
 from hologram_dagster.chaos.faults.namespaces import Namespace, existing, lacking, remove
+from hologram_dagster.chaos.faults.owners import maker_lives, mark_of_this_process
 from hologram_dagster.errors import HologramError
+from hologram_dagster.processes import start_child, stop_child
 from hologram_dagster_tests.chaos.faults.asking import bytes_service, meets
 
 pytestmark = [pytest.mark.phase9_chaos, pytest.mark.phase4_network]
@@ -92,3 +96,46 @@ def test_nobody_enters_a_namespace_that_is_not_there() -> None:
     with pytest.raises(HologramError, match="nowhere"):
         namespaces.enter("nowhere")
     assert subprocess.run(["ip", "link", "show", "lo"], check=False, capture_output=True).returncode == 0
+
+
+MAKER = """
+import sys, time
+from pathlib import Path
+from hologram_dagster.chaos.faults.disk import SmallDisk
+from hologram_dagster.chaos.faults.namespaces import Namespace
+disk = SmallDisk(Path(sys.argv[1]), 1 << 20)
+print(Namespace.create().name, flush=True)
+time.sleep(3600)
+"""
+
+
+@pytest.mark.system("root", "iproute2")
+def test_what_a_killed_experiment_left_is_removed_and_nothing_of_a_living_one(tmp_path: Path) -> None:
+    folder = tmp_path / "a disk"
+    folder.mkdir()
+    own = Namespace.create()
+    maker = start_child([sys.executable, "-c", MAKER, str(folder)], stdout=subprocess.PIPE)
+    try:
+        assert maker.stdout is not None
+        left = maker.stdout.readline().decode().strip()
+        assert left in existing()
+        assert folder.is_mount()
+        assert left not in namespaces.remove_stale()
+        assert folder not in unmount_stale()
+        maker.kill()
+        maker.wait()
+        assert left in namespaces.remove_stale()
+        assert folder in unmount_stale()
+        assert left not in existing()
+        assert not folder.is_mount()
+        assert own.name in existing()
+    finally:
+        stop_child(maker)
+        remove(own.name)
+        namespaces.remove_stale()
+        unmount_stale()
+
+
+def test_what_has_no_mark_has_no_maker() -> None:
+    assert maker_lives(mark_of_this_process())
+    assert not any(map(maker_lives, ("", "1", "1-", "x-y", "1-2-3", "-1-5")))

@@ -1,6 +1,7 @@
 """Killing, freezing and starting real services, and what is seen of it from outside."""
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -19,10 +20,12 @@ from hologram_dagster.chaos.faults.services import (
     freeze,
     start_late,
     thaw,
+    user_service,
 )
 from hologram_dagster.chaos.faults.toxics import Latency, Reset
 from hologram_dagster.chaos.faults.witness import Reach, bytes_per_s, reach, round_trips_ms
-from hologram_dagster.errors import HologramError, ServiceError
+from hologram_dagster.errors import HologramError, ServiceError, SettingsError
+from hologram_dagster.policy import parse_policy
 from hologram_dagster.processes import LOOPBACK, free_port, start_child, stop_child, wait_until
 from hologram_dagster.registry.process import RegistryProcess
 
@@ -141,7 +144,7 @@ def test_throughput() -> None:
 
 def test_a_users_service_is_killed_and_started_by_their_commands(tmp_path: Path) -> None:
     mark = tmp_path / "it's here"
-    service: Killable = UserService("ipfs", f'rm "{mark}"', f'touch "{mark}"')
+    service: Killable = UserService("ipfs", ("rm", str(mark)), ("touch", str(mark)))
     service.restart()
     assert mark.exists()
     service.kill()
@@ -151,16 +154,39 @@ def test_a_users_service_is_killed_and_started_by_their_commands(tmp_path: Path)
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        (f"{sys.executable} -c 'import sys; sys.exit(\"password=hunter2hunter2 no\")'", "status 1"),
-        ("no-such-program-anywhere", "cannot be run"),
-        ("echo 'unbalanced", "cannot be run"),
-        ("", "cannot be run"),
+        ((sys.executable, "-c", "import sys; sys.exit('password=hunter2hunter2 no')"), "status 1"),
+        (("no-such-program-anywhere",), "cannot be run"),
+        (("a\0b",), "cannot be run"),
     ],
 )
-def test_a_users_command_that_fails_is_told(command: str, told: str) -> None:
+def test_a_users_command_that_fails_is_told(command: tuple[str, ...], told: str) -> None:
     service = UserService("registry", command, command)
     with pytest.raises(HologramError, match=f"kill registry.*{told}") as caught:
         service.kill()
     assert "hunter2" not in str(caught.value)
     with pytest.raises(HologramError, match=f"start registry.*{told}"):
         service.restart()
+
+
+def test_a_users_service_without_commands_cannot_be_killed() -> None:
+    policy = parse_policy(
+        b'[chaos.ipfs]\nkill = ["docker", "kill", "ipfs"]\nstart = ["docker", "start", "ipfs"]\n', where="f"
+    )
+    service = user_service("ipfs", policy.chaos.ipfs)
+    assert service == UserService("ipfs", ("docker", "kill", "ipfs"), ("docker", "start", "ipfs"))
+    why = user_service("registry", policy.chaos.registry)
+    assert isinstance(why, str)
+    assert "[chaos.registry] in hologram.toml" in why
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b'[chaos.ipfs]\nkill = ["x"]\n', "chaos.ipfs.start"),
+        (b'[chaos.ipfs]\nkill = []\nstart = ["x"]\n', "line 2: chaos.ipfs.kill"),
+        (b'[chaos.disk]\nkill = ["x"]\nstart = ["x"]\n', "chaos.disk"),
+    ],
+)
+def test_commands_that_are_malformed_are_named(text: bytes, told: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(told)):
+        parse_policy(text, where="hologram.toml")
