@@ -6,10 +6,12 @@ streams and exit codes (see `cli.bridge`). Bytes travel as hex, states as JSON l
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from hologram_dagster.errors import FormatError
-from hologram_dagster.protocol import atlas, bhic, cef, uorid
+from hologram_dagster.protocol import atlas, bhic, cef, ctp96_wire, uorid
+from hologram_dagster.protocol.ctp96_frames import MAX_FRAME_BYTES
 from hologram_dagster.protocol.r96 import r96
 from hologram_dagster.protocol.state_json import MAX_STATE_BYTES, read_state
 from hologram_dagster.protocol.strict_json import parse_json
@@ -123,6 +125,20 @@ def _proc_uorid(text: str) -> Answer:
     return {"id": identity, "digest": uorid.parse(identity).digest}
 
 
+def _deframed(wire: bytes) -> Answer:
+    content = ctp96_wire.deframe_bytes(wire)
+    return {"valid": content is not None, "recovered": "" if content is None else content.hex()}
+
+
+def _ctp96_roundtrip(text: str) -> Answer:
+    wire = ctp96_wire.frame_bytes(_hex(text, "content", ctp96_wire.MAX_CONTENT_BYTES), at=datetime.now(UTC))
+    return {**_deframed(wire), "frameHex": wire.hex()}
+
+
+def _ctp96_deframe(text: str) -> Answer:
+    return _deframed(_hex(text, "frame", MAX_FRAME_BYTES))
+
+
 COMMANDS: Final[Mapping[str, Command]] = {
     "atlas:r96": Command(("an integer or a JSON list of integers",), _r96),
     "atlas:encode": Command(("hex",), _encode),
@@ -137,6 +153,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "bhic:verify_phi": Command(("boundary hex", "bulk hex"), _bhic_verify_phi),
     "uorid:compute": Command(("hex",), _uorid_compute),
     "proc:uorid_hex": Command(("hex",), _proc_uorid),
+    "net:ctp96_roundtrip": Command(("hex",), _ctp96_roundtrip),
+    "net:ctp96_deframe_hex": Command(("frame hex",), _ctp96_deframe),
 }
 
 

@@ -12,7 +12,7 @@ from hologram_dagster.protocol.canonical import ccm, stable
 from hologram_dagster.protocol.r96 import r96
 
 _DOMAIN: Final = "ctp96"
-_SEALS: Final = frozenset({"hash", "r96"})
+SEALS: Final = frozenset({"hash", "r96"})
 
 
 def seal(frame: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def seal(frame: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         FormatError: it is no JSON object.
     """
-    content = {name: value for name, value in frame.items() if name not in _SEALS}
+    content = {name: value for name, value in frame.items() if name not in SEALS}
     payload = stable(content)
     # The canonical text is hashed as a JSON string: encoded a second time.
     return {**content, "hash": ccm(payload, _DOMAIN), "r96": r96(payload.encode())}

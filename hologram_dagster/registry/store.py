@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, false, func, or_, select
+from sqlalchemy import Connection, Engine, Row, Select, Table, bindparam, delete, false, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -146,7 +146,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _storage(method: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
+def storage_guarded(method: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
     """Let a failure of the database be a refusal that says so."""
 
     @wraps(method)
@@ -171,11 +171,16 @@ class Store:
         self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
         self._mutex = threading.Lock()
 
+    @property
+    def engine(self) -> Engine:
+        """The database, for the tables that are not this module's."""
+        return self._engine
+
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
 
-    @_storage
+    @storage_guarded
     def check(self) -> None:
         """Make sure that the database answers."""
         with self._engine.connect() as connection:
@@ -201,13 +206,13 @@ class Store:
         finally:
             self._mutex.release()
 
-    @_storage
+    @storage_guarded
     def _lock_for_all(self, held: ExitStack) -> None:
         connection = held.enter_context(self._engine.connect())
         connection.execute(select(func.set_config("lock_timeout", f"{_LOCK_WAIT_S}s", True)))
         connection.execute(select(func.pg_advisory_xact_lock(LOCK_KEY)))
 
-    @_storage
+    @storage_guarded
     def put(self, entry: Entry, content: Content | None = None) -> None:
         """Write `entry` under its name, in the place of what had the name; `content` if it has one."""
         values = {field: getattr(entry, field) for field in Entry.__dataclass_fields__}
@@ -230,35 +235,35 @@ class Store:
         others = {column: statement.excluded[column] for column in values if column != "name"}
         connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=others))
 
-    @_storage
+    @storage_guarded
     def get(self, name: str) -> Entry | None:
         """What has the name `name`."""
         with self._reading.connect() as connection:
             row = connection.execute(_BY_NAME, {"key": name}).one_or_none()
         return None if row is None else _entry(row)
 
-    @_storage
+    @storage_guarded
     def get_by_encoding(self, encoding: str) -> Entry | None:
         """What has the encoding `encoding`."""
         with self._reading.connect() as connection:
             row = connection.execute(_BY_ENCODING, {"key": encoding}).one_or_none()
         return None if row is None else _entry(row)
 
-    @_storage
+    @storage_guarded
     def content(self, name: str) -> Content | None:
         """The content that has the name `name`."""
         with self._reading.connect() as connection:
             row = connection.execute(_CONTENT_BY_NAME, {"key": name}).one_or_none()
         return None if row is None else _content(row)
 
-    @_storage
+    @storage_guarded
     def content_by_encoding(self, encoding: str) -> Content | None:
         """The content that has the encoding `encoding`."""
         with self._reading.connect() as connection:
             row = connection.execute(_CONTENT_BY_ENCODING, {"key": encoding}).one_or_none()
         return None if row is None else _content(row)
 
-    @_storage
+    @storage_guarded
     def find_contents(
         self, filters: Filters, *, protected: bool, limit: int, offset: int, max_bytes: int
     ) -> list[Content]:
@@ -283,7 +288,7 @@ class Store:
             ).all()
         return [_content(row) for row in rows]
 
-    @_storage
+    @storage_guarded
     def newest_content(self, filters: Filters, *, protected: bool) -> Content | None:
         """The newest content that `filters` let through."""
         newest = matching(filters, protected=protected).limit(1).subquery()
@@ -292,13 +297,13 @@ class Store:
             found = row.one_or_none()
         return None if found is None else _content(found)
 
-    @_storage
+    @storage_guarded
     def count_contents(self) -> int:
         """How many contents there are."""
         with self._reading.connect() as connection:
             return connection.scalar(select(func.count()).select_from(contents)) or 0
 
-    @_storage
+    @storage_guarded
     def latest_app_with(self, cid: str, *, protected: bool) -> Entry | None:
         """The app last published with `cid`; protected ones only with `protected`."""
         statement = select(*_COLUMNS).where(names.c.cid == cid, names.c.app)
@@ -310,7 +315,7 @@ class Store:
             ).one_or_none()
         return None if row is None else _entry(row)
 
-    @_storage
+    @storage_guarded
     def search(self, part: str, *, protected: bool, limit: int) -> list[Entry]:
         """Up to `limit` apps whose name holds `part`, newest first."""
         statement = select(*_COLUMNS).where(names.c.app, names.c.name.icontains(part, autoescape=True))
@@ -322,7 +327,7 @@ class Store:
             ).all()
         return [_entry(row) for row in rows]
 
-    @_storage
+    @storage_guarded
     def needs(self, cid: str, *, besides: str) -> bool:
         """Whether a name other than `besides` names `cid`, as content or as manifest."""
         statement = (
@@ -333,21 +338,21 @@ class Store:
         with self._reading.connect() as connection:
             return connection.execute(statement).first() is not None
 
-    @_storage
+    @storage_guarded
     def remove(self, name: str) -> None:
         """Remove `name`, its content and its installation; none there is fine."""
         with self._engine.begin() as connection:
             for table in (names, contents, installations):
                 connection.execute(delete(table).where(table.c.name == name))
 
-    @_storage
+    @storage_guarded
     def install(self, name: str, cid: str) -> None:
         """Note that `name` is installed with the content `cid`."""
         values = {"name": name, "cid": cid, "installed_at": now()}
         with self._engine.begin() as connection:
             self._upsert(connection, installations, values)
 
-    @_storage
+    @storage_guarded
     def uninstall(self, name: str) -> bool:
         """Forget that `name` is installed; returns whether it was."""
         with self._engine.begin() as connection:

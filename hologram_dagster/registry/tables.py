@@ -33,7 +33,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from hologram_dagster.errors import HologramError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _BUSY_TIMEOUT_MS = 5_000
 # A connection for each thread of both lanes, and some for the readiness check.
 _CONNECTIONS = 16
@@ -96,6 +96,22 @@ contents = Table(
     Index("ix_contents_mime_type", "mime_type", "updated_at", "name"),
 )
 
+# The nonces that were used, shared by all registries of the database, until their times are over.
+nonces = Table(
+    "nonces",
+    _metadata,
+    Column("nonce", String(128), primary_key=True),
+    Column("timestamp", BigInteger, nullable=False, index=True),
+)
+
+# One row: no nonce with a timestamp up to `floor` is accepted any more, as those are forgotten.
+nonce_floor = Table(
+    "nonce_floor",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("floor", BigInteger, nullable=False),
+)
+
 
 def first_line(error: SQLAlchemyError) -> str:
     """What the database said, without SQL and parameters."""
@@ -143,6 +159,7 @@ def _bring_up_to_date(connection: Connection) -> None:
         found = connection.scalar(select(schema_version.c.version))
     if found is None:
         _metadata.create_all(connection)
+        connection.execute(insert(nonce_floor).values(id=1, floor=-1))
         connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
         return
     if found not in {*_UPGRADES, SCHEMA_VERSION}:
@@ -161,8 +178,15 @@ def _add_contents(connection: Connection) -> None:
     contents.create(connection)
 
 
+def _add_nonces(connection: Connection) -> None:
+    # Version 2 asked for no nonces: none was used before.
+    nonces.create(connection)
+    nonce_floor.create(connection)
+    connection.execute(insert(nonce_floor).values(id=1, floor=-1))
+
+
 # How to get from each older version to the next one.
-_UPGRADES: dict[int, Callable[[Connection], None]] = {1: _add_contents}
+_UPGRADES: dict[int, Callable[[Connection], None]] = {1: _add_contents, 2: _add_nonces}
 
 
 def _engine(url: str) -> Engine:
