@@ -22,11 +22,13 @@ class Lane:
     """`threads` at work and `waiting` more requests waiting for one of them.
 
     Nobody waits longer than `max_wait_s` seconds for a thread: an answer nobody waits for
-    any more is not worth the work.
+    any more is not worth the work. With at most `calm` inside, they wait as long as it takes: then
+    the host stood still, and not too much arrived.
     """
 
-    def __init__(self, name: str, *, threads: int, waiting: int, max_wait_s: float) -> None:
+    def __init__(self, name: str, *, threads: int, waiting: int, max_wait_s: float, calm: int = 0) -> None:
         self._max_wait_s = max_wait_s
+        self._calm = calm
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._capacity = threads + waiting
         self._inside = 0
@@ -45,7 +47,7 @@ class Lane:
         deadline = time.monotonic() + self._max_wait_s
 
         def in_time() -> _Result:
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline and self._inside > self._calm:
                 raise LaneFullError
             return work()
 

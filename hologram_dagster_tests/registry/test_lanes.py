@@ -43,6 +43,26 @@ def test_who_waited_too_long_is_refused_instead_of_served() -> None:
     asyncio.run(scenario())
 
 
+def test_a_few_are_served_however_long_the_host_stood_still() -> None:
+    async def waited(calm: int) -> bool:
+        lane = Lane("test", threads=1, waiting=2, max_wait_s=0.05, calm=calm)
+        gate = threading.Event()
+        first = asyncio.ensure_future(lane.run(gate.wait))
+        second = asyncio.ensure_future(lane.run(lambda: True))
+        await asyncio.sleep(0.1)
+        gate.set()
+        try:
+            assert await first
+            return await second
+        except LaneFullError:
+            return False
+        finally:
+            lane.close()
+
+    assert asyncio.run(waited(calm=2))
+    assert not asyncio.run(waited(calm=0))
+
+
 def test_failed_work_raises_and_frees_its_place() -> None:
     async def scenario() -> None:
         lane = Lane("test", threads=1, waiting=0, max_wait_s=60)
