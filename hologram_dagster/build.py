@@ -13,6 +13,8 @@ from hologram_dagster.defs.gate_checks import gate_checks
 from hologram_dagster.defs.jobs import gate_jobs
 from hologram_dagster.defs.perf import assets as perf
 from hologram_dagster.defs.perf import checks as perf_checks
+from hologram_dagster.defs.quality import assets as quality
+from hologram_dagster.defs.quality import checks as quality_checks
 from hologram_dagster.defs.release import assets as release
 from hologram_dagster.defs.release.baseline import baseline, baseline_roll_forward
 from hologram_dagster.defs.retention import prune_job, prune_schedule
@@ -50,6 +52,7 @@ def build_defs(
             *perf.assets,
             *e2e.assets,
             *security.assets,
+            *quality.assets,
             *release.assets,
             baseline,
             *external.specs,
@@ -58,6 +61,7 @@ def build_defs(
             *(gate_checks(kind) for kind in EVIDENCE),
             release.verdict_gate,
             *perf_checks.checks,
+            *quality_checks.checks,
             seen_lately,
         ],
         jobs=[*jobs, baseline_roll_forward, prune_job],

@@ -28,6 +28,7 @@ KeyId = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{16}|[0-9a-f]{64})$
 
 
 _OF_A_REVISION = ("{tree}", "{env}")
+_OF_TESTS = (*_OF_A_REVISION, "{results}")
 _OF_A_SERVER = (*_OF_A_REVISION, "{port}", "{data}", "{ipfs}")
 # A shell's ${name} is its own.
 _PLACEHOLDER = re.compile(r"(?<!\$)\{[a-z_]+\}")
@@ -44,6 +45,9 @@ def _with(known: Sequence[str]) -> AfterValidator:
 
 Command = tuple[Annotated[str, _with(_OF_A_REVISION)], ...]
 ServerCommand = tuple[Annotated[str, _with(_OF_A_SERVER)], ...]
+
+
+TestsCommand = tuple[Annotated[str, _with(_OF_TESTS)], ...]
 
 
 class _Table(BaseModel):
@@ -79,6 +83,19 @@ class Server(_Table):
     path: str = "/graphql"
 
 
+class Tests(_Table):
+    """`[target.tests]`: how to run the target's tests, to find the flaky ones among them.
+
+    `command` writes JUnit XML (`*.xml`) or pytest-reportlog (`*.jsonl`) into the folder
+    `{results}`. It is run `runs` times, each for at most `timeout_s` seconds.
+    """
+
+    command: TestsCommand = Field(min_length=1)
+    runs: Annotated[int, Field(ge=1, le=100)] = 3
+    # Contract section 7.1.
+    timeout_s: PositiveFloat = 300
+
+
 class Target(_Table):
     """`[target]`: how to set up and run a revision of this repository (docs/targets.md).
 
@@ -93,6 +110,7 @@ class Target(_Table):
     setup: tuple[Command, ...] = ()
     worker: Command = ()
     server: Server | None = None
+    tests: Tests | None = None
 
 
 class ServiceCommands(_Table):

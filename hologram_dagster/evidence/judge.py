@@ -8,6 +8,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from hologram_dagster.evidence.check import NOTHING, Check, CheckResult, Outcome, Severity
+from hologram_dagster.evidence.flake_rules import (
+    attempts_recorded,
+    flake_rate_within_limit,
+    no_broken_entry,
+    no_new_flake,
+    nothing_broken,
+    nothing_expired,
+    quarantine_within_limits,
+)
 from hologram_dagster.evidence.gathered import Gathered
 from hologram_dagster.evidence.load_rules import (
     all_timed,
@@ -113,6 +122,24 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
         all_timed(),
     ),
     **{kind: _traffic(kind) for kind in TRAFFIC},
+    "test_attempts": (observed(()), attempts_recorded()),
+    "flake_database": (
+        observed({"exported"}),
+        step("exported", "Every test was judged, and the flake database written."),
+    ),
+    "flake_detection": (
+        observed(()),
+        no_new_flake(),
+        flake_rate_within_limit(),
+        nothing_broken(),
+    ),
+    "quarantine": (
+        observed({"well_formed"}),
+        step("well_formed", "The quarantine is in its form, every entry with owner, reason, ticket, expiry."),
+        nothing_expired(),
+        quarantine_within_limits(),
+        no_broken_entry(),
+    ),
     **{
         kind: (observed(steps), *(step(name, description) for name, description in steps.items()))
         for kind, steps in _STEPS.items()

@@ -5,7 +5,7 @@ file formats (`reportlog`, `junit`, `database_file`).
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -72,6 +72,10 @@ class Attempt:
     def at(self) -> datetime:
         """When it began; its run's beginning where the source does not say."""
         return self.started_at or self.run.started_at
+
+    def numbered(self, number: int) -> "Attempt":
+        """The same as attempt `number`."""
+        return replace(self, number=number)
 
 
 @dataclass(slots=True)

@@ -74,7 +74,7 @@ def _test(judged: Judged) -> dict[str, Any]:
         "score": round(judged.score.mean, 4),
         "score_95": [round(low, 4), round(high, 4)],
         "last_flake": iso(judged.last_flake) if judged.last_flake else None,
-        "greens_in_a_row": judged.greens,
+        "greens_in_a_row": len(judged.greens),
         "fingerprint": judged.fingerprint,
     }
 

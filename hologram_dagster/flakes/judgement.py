@@ -52,7 +52,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the occasions of one test say, at one moment; `undecided` are failures that no pass explains."""
+    """What the occasions of one test say, at one moment.
+
+    `undecided` are failures that no pass explains, `greens` the times of the newest runs in a row
+    without a failure, newest first.
+    """
 
     test: str
     state: State
@@ -62,14 +66,18 @@ class Judged:
     undecided: int
     recent_flakes: int
     last_flake: datetime | None
-    greens: int
+    greens: tuple[datetime, ...]
     fingerprint: str
     last_seen: datetime
 
     @property
     def quarantine_due(self) -> bool:
         """Whether the users' rule puts it into quarantine; what is broken never goes there."""
-        return self.recent_flakes >= FLAKES_TO_QUARANTINE and self.state is not State.BROKEN
+        return (
+            self.recent_flakes >= FLAKES_TO_QUARANTINE
+            and self.state is not State.BROKEN
+            and len(self.greens) < GREENS_TO_RELEASE
+        )
 
 
 def judge(occasions: Iterable[Occasion], *, now: datetime) -> Iterator[Judged]:
@@ -95,7 +103,7 @@ def judge_test(occasions: Sequence[Occasion], *, now: datetime) -> Judged:
         undecided=undecided,
         recent_flakes=len(recent),
         last_flake=flakes[-1].at if flakes else None,
-        greens=sum(1 for _ in takewhile(lambda seen: not seen.failures, reversed(occasions))),
+        greens=tuple(seen.at for seen in takewhile(lambda seen: not seen.failures, reversed(occasions))),
         fingerprint=next((seen.fingerprint for seen in reversed(occasions) if seen.failures), ""),
         last_seen=newest.at,
     )

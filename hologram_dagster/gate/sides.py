@@ -4,13 +4,14 @@ What belongs here: which commands run which revision's code. What does not: chec
 (`target.checkouts`), measuring (`perf`), comparing (`pairs`).
 """
 
+import importlib.util
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from hologram_dagster.gate.run import GateRun
 from hologram_dagster.perf.paired.job import WorkerCommand, without_gc
-from hologram_dagster.policy import Server, Target
+from hologram_dagster.policy import Server, Target, Tests
 from hologram_dagster.target.checkouts import CACHE_BYTES, Checkout, Checkouts
 from hologram_dagster.target.revision import show_file
 from hologram_dagster.target.worker import Worker
@@ -20,6 +21,11 @@ _OWN_WORKER_FILE = "hologram_dagster/target/reference_worker.py"
 _OWN_SERVER = (
     *("--port", "{port}", "--database", "sqlite:///{data}/registry.sqlite"),
     *("--ipfs-api", "{ipfs}"),
+)
+# Of the project's own tests those that start processes and write files, and one that computes much.
+_OWN_TESTS = (
+    *("hologram_dagster_tests/test_processes.py", "hologram_dagster_tests/test_files.py"),
+    "hologram_dagster_tests/secrets",
 )
 
 
@@ -98,4 +104,17 @@ def _own_target(repository: Path, commit: str) -> Target:
         server=Server(
             command=(*without_gc(sys.executable, "hologram_dagster.registry.server"), *_OWN_SERVER)
         ),
+        tests=_own_tests(),
+    )
+
+
+def _own_tests() -> Tests | None:
+    """How the project's own tests are run; None where it is installed without what they need."""
+    if importlib.util.find_spec("hypothesis") is None:
+        return None
+    return Tests(
+        command=(
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *("--report-log={results}/attempts.jsonl", *_OWN_TESTS),
+        )
     )

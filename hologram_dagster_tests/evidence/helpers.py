@@ -30,6 +30,8 @@ SAMPLES = {"perf_verify": 60, "perf_encode": 30, "perf_gql": 5}
 NOT_STEPS = {
     *("observed", "p95_within_budget", "evidence_complete", "send_lag", "p95_under_load"),
     *("delivery", "throughput", "p99_within_limit", "errors"),
+    *("attempts_recorded", "no_new_flake", "flake_rate_within_limit", "nothing_broken"),
+    *("nothing_expired", "quarantine_within_limits", "no_broken_entry"),
 }
 _LATENCIES = {"p50_latency_ms": 40.0, "p99_latency_ms": 90.0, "avg_latency_ms": 45.0}
 
@@ -61,6 +63,22 @@ LOADS: dict[str, dict[str, float]] = {
     },
     "e2e_load": _traffic_values(50, 4, 1024, 10),
     "e2e_stress": _traffic_values(200, 8, 4096, 20),
+}
+
+# Evidence of flaky tests when all is well.
+FLAKES: dict[str, dict[str, float]] = {
+    "test_attempts": {"attempts": 300, "failed": 0, "tests": 100, "runs": 3, "planned_runs": 3},
+    "flake_detection": {
+        "tests": 100,
+        "runs": 300,
+        "flakes": 1,
+        "new_flakes": 0,
+        "broken": 0,
+        "flake_rate_pct": 1 / 3,
+        "flake_rate_low_pct": 0.1,
+        "flake_rate_high_pct": 1.8,
+    },
+    "quarantine": {"quarantined": 1, "in_force": 1, "expired": 0, "broken": 0, "tests": 100},
 }
 
 
@@ -116,6 +134,8 @@ def observation(
         made = replace(made, values={"ratio": 1.0, "threshold_pct": 10.0})
     if kind in LOADS:
         made = replace(made, values=LOADS[kind])
+    if kind in FLAKES:
+        made = replace(made, values=FLAKES[kind])
     steps = [check.name for check in CHECKS.get(kind, ())]
     findings = tuple(Finding(name, Status.PASSED, "done") for name in steps if name not in NOT_STEPS)
     return replace(made, findings=findings, **changes)  # type: ignore[arg-type]

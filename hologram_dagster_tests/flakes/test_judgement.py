@@ -20,7 +20,7 @@ def judged(*runs: tuple[str, str], days: float = 0.1) -> Judged:
 
 def test_a_pass_after_a_failure_in_one_run_is_a_flake() -> None:
     seen = judged(("c1", "F."))
-    assert (seen.state, seen.score.flakes, seen.greens) == (State.FLAKY, 1, 0)
+    assert (seen.state, seen.score.flakes, seen.greens) == (State.FLAKY, 1, ())
 
 
 def test_a_pass_and_a_failure_in_two_runs_of_one_revision_are_a_flake() -> None:
@@ -72,8 +72,16 @@ def test_two_flakes_in_seven_days_are_due_for_quarantine_and_older_ones_are_not(
     assert not judged(("c1", "FFF.")).quarantine_due
 
 
+def test_ten_greens_in_a_row_are_cured_whatever_was_before() -> None:
+    flaked = [("c1", "F."), ("c1", "F.")]
+    assert judged(*flaked, *[("c2", ".")] * 9).quarantine_due
+    assert not judged(*flaked, *[("c2", ".")] * 10).quarantine_due
+
+
 def test_greens_in_a_row_end_at_the_last_run_with_a_failure() -> None:
-    assert judged(("c1", "F."), ("c2", "."), ("c3", "..")).greens == 2
+    greens = judged(("c1", "F."), ("c2", "."), ("c3", "..")).greens
+    assert len(greens) == 2
+    assert greens[0] == NOW
 
 
 def test_tests_are_judged_each_by_its_own_runs() -> None:
@@ -102,7 +110,7 @@ def test_flakes_and_undecided_failures_are_the_runs_with_a_failure(runs: list[tu
     if not any("." in pattern for _, pattern in runs):
         assert seen.state is State.BROKEN
     if not red:
-        assert (seen.state, seen.greens) == (State.HEALTHY, len(runs))
+        assert (seen.state, len(seen.greens)) == (State.HEALTHY, len(runs))
 
 
 @given(st.integers(0, 5000), st.data())

@@ -1,0 +1,1 @@
+"""Quality of the target's own tests: attempts, flakes, quarantine."""
