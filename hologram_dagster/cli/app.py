@@ -9,6 +9,7 @@ from hologram_dagster.cli import (
     baseline,
     bridge,
     exports,
+    flakes,
     gate,
     prune,
     regate,
@@ -38,6 +39,7 @@ setup.register(app)
 app.add_typer(stack.app, name="stack")
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(secrets.app, name="secrets")
+app.add_typer(flakes.app, name="flakes")
 exports.register(app)
 bridge.register(app)
 

@@ -49,10 +49,14 @@ def read_reportlog(path: Path, run: TestRun) -> Results:
             if _text(where, line, "when") == Phase.SETUP:
                 close(key)
             open_attempts.setdefault(key, []).append(line)
-    for key in list(open_attempts):
-        close(key)
     if not ended:
         results.notes.append(f"{path}: the run did not end: what it had not run is not in it")
+        for key in [key for key, reports in open_attempts.items() if not _is_over(reports)]:
+            # Nobody knows how it would have ended, nor whether it is what ended the run.
+            del open_attempts[key]
+            results.notes.append(f"{path}: {key[0]} was running when the run ended: left out")
+    for key in list(open_attempts):
+        close(key)
     return results
 
 
@@ -77,6 +81,10 @@ def _lines(path: Path, results: Results) -> Iterator[tuple[str, Mapping[str, Any
                 yield where, line
     except OSError as error:
         raise HologramError(f"cannot read {path}: {error.strerror}.") from error
+
+
+def _is_over(reports: list[Mapping[str, Any]]) -> bool:
+    return any(report.get("when") == Phase.TEARDOWN or report["outcome"] in _FAILED for report in reports)
 
 
 def _text(where: str, line: Mapping[str, Any], name: str) -> str:

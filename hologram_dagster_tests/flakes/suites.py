@@ -54,9 +54,17 @@ class TestMore:
 """
 
 
-def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+# Others would take most of the time.
+PLUGINS = ("pytest_reportlog.plugin", "pytest_rerunfailures", "hologram_dagster.flakes.pytest_plugin")
+
+
+def run_pytest(
+    folder: Path, *arguments: str, plugins: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    loaded = [option for plugin in (*PLUGINS, *plugins) for option in ("-p", plugin)]
+    quick = ["-p", "no:cacheprovider", "--disable-plugin-autoload", *loaded]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *arguments],
+        [sys.executable, "-m", "pytest", *quick, "-q", *arguments],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -79,7 +79,7 @@ def test_other_forms_of_a_name_and_another_file(suite: Path) -> None:
 
 def test_a_rerun_that_fails_in_the_end_is_still_quarantined(suite: Path) -> None:
     quarantine(suite, *FAILING)
-    done = run_pytest(suite, "--reruns=1", "-n2")
+    done = run_pytest(suite, "--reruns=1", "-n2", plugins=("xdist",))
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -198,11 +198,17 @@ def test_the_log_of_a_killed_run_is_read_up_to_where_it_was_torn(ran: Path, tmp_
     whole = (ran / "log.jsonl").read_bytes()
     torn = tmp_path / "torn.jsonl"
     lines = whole.splitlines(keepends=True)
-    torn.write_bytes(b"".join(lines[:12]) + lines[12][:40])
+    # Cut off in the middle of `test_twice_red`, whose second attempt has begun.
+    begun = next(n for n, line in enumerate(lines) if b'"rerun": 1' in line and b"test_twice_red" in line)
+    torn.write_bytes(b"".join(lines[: begun + 1]) + lines[begun + 1][:40])
     results = read_reportlog(torn, run_of())
     assert any("torn last line" in note for note in results.notes)
     assert any("did not end" in note for note in results.notes)
-    assert patterns(results.attempts)["test_kinds.py::test_sound"] == "."
+    assert any("test_twice_red was running when the run ended: left out" in note for note in results.notes)
+    assert patterns(results.attempts) == {
+        "test_kinds.py::test_sound": ".",
+        "test_kinds.py::test_twice_red": "F",
+    }
 
 
 def _told(read: Callable[[Path, TestRun], Results], path: Path) -> str:
@@ -238,7 +244,8 @@ def test_as_many_failed_attempts_as_groups_of_reports_that_hold_a_failure(
     tmp_path_factory: pytest.TempPathFactory, lines: list[dict[str, object]]
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "any.jsonl"
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    end = {"$report_type": "SessionFinish"}
+    path.write_text("".join(json.dumps(line) + "\n" for line in [*lines, end]))
     groups: dict[str, list[bool]] = {}
     for line in lines:
         of = groups.setdefault(str(line["nodeid"]), [])
