@@ -27,8 +27,8 @@ def red(seen: Observation, profile: ProfileName = ProfileName.NIGHTLY) -> dict[s
     return {result.check: result for result in judge(record, plan_of(profile)) if result.red}
 
 
-def with_values(kind: str, facts: dict[str, str] | None = None, **changes: float) -> Observation:
-    return replace(observation(kind), values={**FLAKES[kind], **changes}, facts=facts or {})
+def with_values(kind: str, **changes: float) -> Observation:
+    return replace(observation(kind), values={**FLAKES[kind], **changes})
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,8 @@ def test_a_figure_beyond_its_limit_is_red_and_one_at_it_is_not(
 
 
 def test_a_red_check_says_which_tests_and_what_to_do() -> None:
-    seen = with_values("flake_detection", {"new_flakes": "a::b (2 flakes in 7 days)"}, new_flakes=1)
+    facts = {"new_flakes": "a::b (2 flakes in 7 days)"}
+    seen = replace(with_values("flake_detection", new_flakes=1), facts=facts)
     message = red(seen)["no_new_flake"].message
     assert message.startswith("a::b (2 flakes in 7 days): not in quarantine: fix them, or run `hologram")
 

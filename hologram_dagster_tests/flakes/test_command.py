@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from typer.testing import CliRunner
 
 from hologram_dagster.cli.app import app
@@ -29,7 +28,7 @@ def test_flaky():
 def test_sound(number): pass
 """
 FLAKY = "tests/test_shop.py::test_flaky"
-Call = Callable[..., Result]
+Call = Callable[..., Any]
 
 
 @pytest.fixture
