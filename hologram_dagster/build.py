@@ -20,6 +20,7 @@ from hologram_dagster.defs.release.baseline import baseline, baseline_roll_forwa
 from hologram_dagster.defs.retention import prune_job, prune_schedule
 from hologram_dagster.defs.schedules import propose_baseline, schedules
 from hologram_dagster.defs.security import assets as security
+from hologram_dagster.defs.security import checks as security_checks
 from hologram_dagster.defs.sensors import seen_lately, sensors
 from hologram_dagster.defs.source import assets as source
 from hologram_dagster.profiles import EVIDENCE
@@ -62,6 +63,7 @@ def build_defs(
             release.verdict_gate,
             *perf_checks.checks,
             *quality_checks.checks,
+            *security_checks.checks,
             seen_lately,
         ],
         jobs=[*jobs, baseline_roll_forward, prune_job],

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hologram_dagster.evidence.check import CheckResult
 from hologram_dagster.gate.run import GateRun
 from hologram_dagster.observation import Finding, Observation, Status
 from hologram_dagster.secrets.accepted import FILE_NAME, Accepted, parse_accepted
@@ -86,6 +87,18 @@ def scan_run(run: GateRun, logged: Callable[[], Iterable[str]]) -> Observation:
     )
 
 
+def report_check(run: GateRun) -> CheckResult:
+    """Whether the reports folder, as the run has written it by now, is free of secrets.
+
+    Raises:
+        HologramError: a file in it could not be read.
+    """
+    seen = _Seen()
+    _scan_folder(seen, run.settings.reports_dir, run)
+    told = seen.finding("no_secret", "1 file of the reports", "files of the reports")
+    return CheckResult(kind="report", check=told.name, status=told.status, message=told.message)
+
+
 def _accepted(run: GateRun) -> Accepted:
     """What was accepted before this change: a revision cannot accept its own findings.
 
@@ -145,17 +158,20 @@ def _in_commits(run: GateRun, accepted: Accepted, told: set[tuple[str, str]]) ->
 def _in_outputs(run: GateRun, logged: Iterable[str]) -> _Seen:
     seen, settings = _Seen(), run.settings
     for folder in (settings.reports_dir, *(settings.state_dir / name for name in _WRITTEN)):
-        for path in _written_since(folder, run.identity.started_at):
-            seen.read += 1
-            leaks = scan_file(path)
-            seen.leaks += [(f"{path}:{leak.line}", leak.kind) for leak in leaks]
-            if any(places(path.read_bytes().decode(errors="replace"))):
-                seen.leaks.append((str(path), Kind.KNOWN))
+        _scan_folder(seen, folder, run)
     for number, text in enumerate(logged, start=1):
         seen.read += 1
         found = {leak.kind for leak in find_in([text])} | ({Kind.KNOWN} if any(places(text)) else set())
         seen.leaks += [(f"entry {number} of the run's log", kind) for kind in sorted(found)]
     return seen
+
+
+def _scan_folder(seen: _Seen, folder: Path, run: GateRun) -> None:
+    for path in _written_since(folder, run.identity.started_at):
+        seen.read += 1
+        seen.leaks += [(f"{path}:{leak.line}", leak.kind) for leak in scan_file(path)]
+        if any(places(path.read_bytes().decode(errors="replace"))):
+            seen.leaks.append((str(path), Kind.KNOWN))
 
 
 def _written_since(folder: Path, start: datetime) -> Iterator[Path]:

@@ -21,7 +21,7 @@ from hologram_dagster.secrets.text import is_binary, parts_of
 
 _SCHEME = re.compile(r"(?:bearer|basic|digest|token|negotiate)\s+", re.IGNORECASE)
 _PLACEHOLDER = re.compile(
-    r"[<$%{\[(].*|.*[>}]|[*xX.…-]+|.*(?:\$\{|\{\{|%s|%\().*|\W{0,3}"
+    r"[<{\[(].*|\$(?:[{(].*|[A-Za-z_]\w*)|%(?:\(.*|\w+%|s)|.*[>}]|[*xX.…-]+|.*(?:\$\{|\{\{|%s|%\().*|\W{0,3}"
     r"|(?i:none|null|true|false|str|string|bytes|text|required|optional|hidden|pass|pwd|pw)"
     r"|(?i:(?:your|my|the|some|an?)[ _-]|(?:example|dummy|fake|sample|changeme|placeholder)\b).*",
     re.DOTALL,

@@ -47,7 +47,7 @@ SHAPES: tuple[Shape, ...] = (
     _shape(Kind.PYPI, r"\bpypi-AgE", r"[A-Za-z0-9_-]{40,}"),
     _shape(Kind.RUBYGEMS, r"\brubygems_", r"[0-9a-f]{48}"),
     _shape(Kind.DOCKER, r"\bdckr_(?:pat|oat)_", r"[A-Za-z0-9_-]{20,}"),
-    _shape(Kind.SLACK, r"\bxox[abeoprs][-.]", r"[A-Za-z0-9.-]{10,}"),
+    _shape(Kind.SLACK, r"\bxox(?:e\.xox)?[abeoprs]-[0-9]", r"[A-Za-z0-9.-]{10,}"),
     _shape(Kind.SLACK, r"\bxapp-[0-9]", r"-[A-Za-z0-9-]{20,}"),
     _shape(
         Kind.SLACK_WEBHOOK,

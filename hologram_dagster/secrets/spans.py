@@ -54,6 +54,7 @@ _SEPARATOR = re.compile(
 _BEARER_SEPARATOR = re.compile(r"(?P<encoded>%20|\+)|[ \t]+")
 # "a Bearer token" in a sentence has no value.
 _BEARER_WORD = re.compile(r"""(?i:tokens?|authentication|auth)(?=[\s.,;:)'"`]|\Z)""")
+_SCHEME = re.compile(r"(?i:basic|bearer|digest|negotiate|token)[ \t]+")
 _FLAG_SEPARATOR = re.compile(r"[ \t]+(?=[^\s-])")
 _NETRC_VALUE = re.compile(r"(?P<value>[^\s=:]\S*)(?P<alone>[ \t]*(?=[\r\n]|\Z))?")
 _NETRC_LOGIN = re.compile(r"\blogin[ \t]+\S+[ \t]+\Z")
@@ -194,7 +195,10 @@ class Reader:
         if separator["sign"].startswith("%"):
             return self._until(kind, value, _END_OF_ENCODED_QUERY)
         if _in_query(text, start):
-            return self._until(kind, value, _END_OF_QUERY)
+            # Between the scheme and its credentials stands a space that ends nothing.
+            scheme = _SCHEME.match(text, value) if kind is Kind.AUTHORIZATION else None
+            span = self._until(kind, scheme.end() if scheme else value, _END_OF_QUERY)
+            return span._replace(start=value)
         if kind not in WHOLE_LINE and not colon and column is None:
             return self._until(kind, value, _END_OF_WORD)
         if not self._strings.quote_at(value):

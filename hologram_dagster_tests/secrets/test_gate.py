@@ -7,7 +7,7 @@ import pytest
 
 from hologram_dagster.errors import FormatError
 from hologram_dagster.gate.conclusion import judge_kind
-from hologram_dagster.gate.leaks import scan_run
+from hologram_dagster.gate.leaks import report_check, scan_run
 from hologram_dagster.gate.run import open_gate_run
 from hologram_dagster.secrets.accepted import Accepted
 from hologram_dagster.secrets.scan import find
@@ -137,6 +137,24 @@ def test_red_for_a_secret_in_a_commits_message(scratch: Bench) -> None:
     told = judged(scratch)["commits_clean"]
     assert told.endswith("(message):3 (github)")
     assert told.startswith("RED 1 secret")
+
+
+def test_the_rendered_reports_are_checked_after_the_verdict(scratch: Bench) -> None:
+    settings = load_settings(
+        repository=scratch.folder, state_dir=scratch.folder / ".hologram", reports_dir=scratch.reports
+    )
+    run = open_gate_run(settings, run_id="run", profile_tag="pr")
+    page = scratch.reports / "index.html"
+    page.parent.mkdir(exist_ok=True)
+    page.write_text("<p>all well</p>\n")
+    # The .gitignore of the folder is the run's, too.
+    assert (report_check(run).red, report_check(run).message) == (
+        False,
+        "no secret in 2 files of the reports",
+    )
+    page.write_text(f"<p>all</p>\n<p>{TOKEN}</p>\n")
+    told = report_check(run)
+    assert (told.red, told.message) == (True, f"1 secret in files of the reports: {page}:2 (github)")
 
 
 def test_in_dagster_the_step_is_red_and_says_where(make_bench: MakeBench) -> None:
