@@ -6,6 +6,7 @@ A user's mistake is one line on standard error and exit 2; a bug keeps its trace
 import typer
 
 from hologram_dagster.cli import (
+    audit,
     baseline,
     bridge,
     exports,
@@ -40,6 +41,7 @@ app.add_typer(stack.app, name="stack")
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(flakes.app, name="flakes")
+app.add_typer(audit.app, name="audit")
 exports.register(app)
 bridge.register(app)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from upath import UPath
 
 from hologram_dagster.errors import HologramError, TamperedError
+from hologram_dagster.evidence.checkpoints import checkpoint_data, is_due
 from hologram_dagster.evidence.gathered import Fault, FaultCode, Gathered, Stored
 from hologram_dagster.evidence.gathering import RUN_ENTRY, gather, listing_data, listings, verify_listed
 from hologram_dagster.evidence.record import Record, RunIdentity, iso
@@ -180,6 +181,12 @@ class Evidence:
             LedgerError: the end of the ledger is not what was written.
             HologramError: the ledger cannot be written.
         """
+        entry = self._append(data)
+        if is_due(entry):
+            self._append(checkpoint_data(self.ledger.path))
+        return entry
+
+    def _append(self, data: Mapping[str, object]) -> Entry:
         return self.ledger.append(redact_tree({**data, "at": iso(self._clock())}))
 
     def _add(self, observation: Observation, run: RunIdentity) -> tuple[Stored, Entry]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from hologram_dagster.errors import FormatError, ServiceError, TamperedError
 from hologram_dagster.evidence.gathered import Fault, FaultCode, Gathered, Stored
-from hologram_dagster.evidence.pruned import Pruned, pruned_by
+from hologram_dagster.evidence.pruned import Entered, Pruned, pruned_by
 from hologram_dagster.evidence.record import Record, RunIdentity, from_iso, iso, parse
 from hologram_dagster.evidence.store import EvidenceStore
 from hologram_dagster.evidence.tail import read_back
@@ -64,7 +64,7 @@ def listing_data(record: Record, path: str, sha256: str) -> dict[str, Any]:
     }
 
 
-def listings(entries: Sequence[Entry]) -> Iterator[Listing]:
+def listings(entries: Sequence[Entered]) -> Iterator[Listing]:
     """The records that `entries` list, newest first."""
     pruned: dict[str, Pruned] = {}
     for entry in reversed(entries):
@@ -75,7 +75,7 @@ def listings(entries: Sequence[Entry]) -> Iterator[Listing]:
                 pruned.setdefault(sha256, said)
 
 
-def _listing(entry: Entry) -> Listing | None:
+def _listing(entry: Entered) -> Listing | None:
     data = entry.data
     try:
         texts = [data[name] for name in ("kind", "path", "sha256", "run_id")]

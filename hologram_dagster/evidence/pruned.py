@@ -7,13 +7,27 @@ that is gone and not named by such an entry was removed by somebody else.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from hologram_dagster.protocol.ledger_entry import Entry
+from typing import Any, Protocol
 
 ENTRY = "pruned"
 # A hex digest has 64 characters; an entry may have a megabyte.
 _MOST_IN_AN_ENTRY = 5000
+
+
+class Entered(Protocol):
+    """What lists and prunes are read from: a ledger entry, as far as it is needed."""
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What was entered."""
+
+    @property
+    def public_key(self) -> str:
+        """Who signed the entry (hex)."""
+
+    @property
+    def head(self) -> str:
+        """The entry's head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +57,7 @@ def entries_of(sha256s: Sequence[str], *, archive: str, archive_sha256: str) -> 
         }
 
 
-def pruned_by(entry: Entry) -> Mapping[str, Pruned]:
+def pruned_by(entry: Entered) -> Mapping[str, Pruned]:
     """What `entry` says was pruned, by the records' sha256; nothing if it is another kind of entry."""
     data = entry.data
     records = data.get("records")
