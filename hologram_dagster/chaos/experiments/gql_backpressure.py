@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hologram_dagster.chaos.experiments.trial import Round, Trial
 from hologram_dagster.errors import HologramError, ServiceError
 from hologram_dagster.observation import Finding, Status
 from hologram_dagster.perf.measurement import MOST_LAUNCHES
@@ -136,6 +137,16 @@ class GqlBackpressure:
         if self.steady_again_s is None:
             self.steady_again_s = time.monotonic() - self._overload_ended
         return True
+
+    def trial(self) -> Trial:
+        """The experiment as a trial: crowds and overload are its one fault, which ends by itself."""
+
+        def inject() -> None:
+            self.crowd()
+            self.overload()
+
+        overload = Round("overload", inject, self.witness, mend=lambda: None, recovered=self.recovered)
+        return Trial(NAME, self.steady, [overload], self.findings, self.values)
 
     @property
     def knee(self) -> Step | None:

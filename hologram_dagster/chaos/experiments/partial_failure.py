@@ -6,14 +6,15 @@ clients wait, and say why. Each case is a table of such expectations.
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urljoin
 
 import httpx
 
+from hologram_dagster.chaos.experiments.trial import Round, Trial
 from hologram_dagster.chaos.faults.services import Incarnation, Killable, freeze, thaw
 from hologram_dagster.chaos.faults.witness import Reach, reach
 from hologram_dagster.errors import HologramError, ServiceError
@@ -25,6 +26,7 @@ from hologram_dagster.registry.client import RegistryClient, RegistryError
 NAME = "chaos_partial_failure"
 # As long as the contract's clients wait.
 FAST_S = 10.0
+RECOVERY_LIMIT_S = 30.0
 _HANG_S = 60.0
 _SILENCE_S = 1.0
 _CONTENT = "what was there before the failure"
@@ -84,6 +86,22 @@ class PartialFailure:
             if not fault and took > self.fast_s:
                 fault = f"took {took:.1f} s, longer than clients wait ({self.fast_s:g} s)"
             self.tried.append(Tried(case.name, expectation.operation, fault, took))
+
+    def trial(self, steady: Callable[[], str], *, limit_s: float = RECOVERY_LIMIT_S) -> Trial:
+        """The experiment as a trial: a round for each case, over when all is `steady` again."""
+
+        def of(case: Case) -> Round:
+            return Round(
+                case.name,
+                inject=case.break_it,
+                witness=case.witness,
+                mend=case.mend,
+                recovered=lambda: not steady(),
+                meanwhile=lambda: self.expect(case),
+                limit_s=limit_s,
+            )
+
+        return Trial(NAME, steady, [of(case) for case in self.cases], self.findings, self.values)
 
     def findings(self) -> tuple[Finding, ...]:
         """One for each case that was tried."""
@@ -160,6 +178,16 @@ class Operations:
     def cid(self) -> str:
         """The CID of what was prepared."""
         return self._cid
+
+    def steady(self) -> str:
+        """Why publishing, resolving or reading does not work; empty when all do."""
+        try:
+            self.publish()
+            self.resolve()
+            self.read()
+        except HologramError as error:
+            return str(error)
+        return ""
 
     def publish(self) -> None:
         """Publish under the name, which changes nothing when it was before."""
@@ -342,13 +370,3 @@ def _is_frozen(pid: int, api: str) -> tuple[bool, str]:
 def _is_refused(url: str) -> tuple[bool, str]:
     met = reach(url, timeout_s=_SILENCE_S)
     return met is Reach.REFUSED, f"a request is {met}"
-
-
-@contextmanager
-def broken(case: Case) -> Iterator[tuple[bool, str]]:
-    """The case's part broken, with what the witness says; mended whatever happens."""
-    try:
-        case.break_it()
-        yield case.witness()
-    finally:
-        case.mend()

@@ -70,7 +70,8 @@ def test_a_node_that_is_killed_twice_loses_nothing(own_stack: Stack) -> None:
     assert {seen[name] for name in ("recovery", "success", "nothing_lost")} == {Status.PASSED}, (
         experiment.findings()
     )
-    assert seen["retries"] is Status.PASSED, experiment.findings()
+    # A host that is late with everything proves nothing of retries, and says so.
+    assert seen["retries"] is Status.PASSED or seen["send_lag"] is seen["retries"] is Status.INCONCLUSIVE
     values = experiment.values()
     assert (values["chaos_events"], values["success_rate"], values["failure_rate"]) == (2, 1.0, 0.0)
     assert values["recovery_time_ms"] >= values["recovery_p50_ms"] >= 500

@@ -14,7 +14,6 @@ from hologram_dagster.chaos.experiments.partial_failure import (
     Expectation,
     Operations,
     PartialFailure,
-    broken,
     database_locked,
     ipfs_down,
     ipfs_frozen,
@@ -23,11 +22,11 @@ from hologram_dagster.chaos.experiments.partial_failure import (
     registry_down,
     with_code,
 )
+from hologram_dagster.chaos.experiments.trial import carry_out
 from hologram_dagster.errors import ServiceError
 from hologram_dagster.ipfs.client import IpfsClient
 from hologram_dagster.ipfs.node import IpfsNode
-from hologram_dagster.observation import Status
-from hologram_dagster.processes import wait_until
+from hologram_dagster.observation import Observation, Status
 from hologram_dagster.stack.stack import Stack
 
 pytestmark = [pytest.mark.phase9_chaos, pytest.mark.phase5_graphql]
@@ -53,49 +52,34 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         yield Rig(stack, do, DatabaseLock(folder / "registry" / "registry.sqlite"))
 
 
-def carried_out(case: Case, do: Operations) -> PartialFailure:
+def carried_out(case: Case, do: Operations) -> Observation:
     # How busy the host is, is not for a test to say.
     experiment = PartialFailure([case], fast_s=HANG_S)
-    with broken(case) as (held, told):
-        assert held, told
-        experiment.expect(case)
-    assert wait_until(lambda: works(do), timeout_s=HANG_S)
-    return experiment
-
-
-def works(do: Operations) -> bool:
-    try:
-        do.publish()
-        do.resolve()
-        do.read()
-    except ServiceError:
-        return False
-    return True
+    return carry_out(experiment.trial(do.steady, limit_s=HANG_S))[0]
 
 
 def test_without_its_node_the_registry_reads_and_refuses_changes(rig: Rig) -> None:
     case = ipfs_down(rig.stack.node, rig.stack.ipfs_api, rig.do)
-    experiment = carried_out(case, rig.do)
-    (finding,) = experiment.findings()
-    assert finding.status is Status.PASSED, finding
-    assert experiment.values()["success_rate"] == 1
+    seen = carried_out(case, rig.do)
+    assert seen.status is Status.PASSED, seen.findings
+    assert (seen.values["chaos_events"], seen.values["success_rate"]) == (1, 1)
 
 
 def test_with_its_node_frozen_the_registry_reads_and_ends_changes(rig: Rig) -> None:
     case = ipfs_frozen(rig.stack.node.pid, rig.stack.ipfs_api, rig.do)
-    (finding,) = carried_out(case, rig.do).findings()
-    assert finding.status is Status.PASSED, finding
+    seen = carried_out(case, rig.do)
+    assert seen.status is Status.PASSED, seen.findings
 
 
 def test_without_the_registry_content_is_there(rig: Rig) -> None:
     case = registry_down(rig.stack.registry, rig.stack.graphql_url, rig.do)
-    (finding,) = carried_out(case, rig.do).findings()
-    assert finding.status is Status.PASSED, finding
+    seen = carried_out(case, rig.do)
+    assert seen.status is Status.PASSED, seen.findings
 
 
 def test_with_its_database_locked_the_registry_reads_and_refuses_changes(rig: Rig) -> None:
-    (finding,) = carried_out(database_locked(rig.lock, rig.do), rig.do).findings()
-    assert finding.status is Status.PASSED, finding
+    seen = carried_out(database_locked(rig.lock, rig.do), rig.do)
+    assert seen.status is Status.PASSED, seen.findings
 
 
 def test_with_one_of_three_nodes_stopped_everything_is_there(rig: Rig, tmp_path: Path) -> None:
@@ -106,8 +90,8 @@ def test_with_one_of_three_nodes_stopped_everything_is_there(rig: Rig, tmp_path:
             client.swarm_connect(f"{rig.stack.node.swarm_address}/p2p/{rig.stack.node.peer_id}")
             client.pin_add(rig.do.cid)
         case = node_stopped(nodes[1].pid, nodes[1].api_url, clients[:1], rig.do)
-        (finding,) = carried_out(case, rig.do).findings()
-        assert finding.status is Status.PASSED, finding
+        seen = carried_out(case, rig.do)
+        assert seen.status is Status.PASSED, seen.findings
         rig.do.read(clients[1])
 
 
