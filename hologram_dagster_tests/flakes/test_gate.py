@@ -21,6 +21,7 @@ from hologram_dagster.gate.flakes import (
 )
 from hologram_dagster.gate.run import GateRun, open_gate_run
 from hologram_dagster.observation import Observation, Status
+from hologram_dagster.profiles import ProfileName, required_kinds
 from hologram_dagster.settings import load_settings
 from hologram_dagster_tests.flakes.suites import NOW
 from hologram_dagster_tests.gate.bench import Bench, MakeBench, git
@@ -113,6 +114,13 @@ def entry(test: str, **changes: Any) -> dict[str, Any]:
 def quarantine(bench: Bench, *entries: dict[str, Any], tests: int | None = None) -> None:
     content = {"schema_version": 1, "tests": tests, "quarantined": list(entries)}
     (bench.folder / "quarantine.json").write_text(json.dumps(content))
+
+
+def test_a_night_detects_flakes_and_every_gate_of_changes_has_the_quarantine() -> None:
+    # Contract trap 25: the nightly of the tools before never looked for flakes.
+    assert {"test_attempts", "flake_database", "flake_detection"} <= set(required_kinds(ProfileName.NIGHTLY))
+    for profile in (ProfileName.PR, ProfileName.MAIN, ProfileName.NIGHTLY):
+        assert "quarantine" in required_kinds(profile)
 
 
 def test_a_night_of_sound_tests_is_green_and_leaves_the_files_users_know(place: Bench) -> None:
