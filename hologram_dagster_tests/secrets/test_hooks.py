@@ -1,5 +1,6 @@
 """The hooks of a commit, run by pre-commit in repositories made for it."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -59,6 +60,9 @@ def repository(tmp_path: Path, hooks: Path) -> Path:
         "import pytest\n\n@pytest.mark.proof_chain_mandatory\ndef test_links():\n    assert True\n"
     )
     (folder / "addresses.log").write_text("\n".join(lines(600)) + "\n")
+    (folder / "tests").mkdir()
+    (folder / "tests" / "notes.txt").write_text("none yet\n")
+    (folder / ".gitignore").write_text("/reports/\n/.hologram/\n")
     git(folder, "init", "-q")
     return folder
 
@@ -85,22 +89,29 @@ def run(repository: Path) -> tuple[int, dict[str, bool], str]:
 
 
 SECRETS, DETECT, PROOFS = "secrets", "secrets, by detect-secrets", "proof chains"
+FLAKES = "quarantine of flaky tests"
 
 
 def test_content_addresses_pass_and_a_secret_does_not(repository: Path) -> None:
     code, passed, said = run(repository)
-    assert (code, passed) == (0, {SECRETS: True, DETECT: True, PROOFS: True}), said
+    assert (code, passed) == (0, {SECRETS: True, DETECT: True, PROOFS: True, FLAKES: True}), said
     (repository / "app.py").write_text(f'"""App."""\nCLIENT = "{TOKEN}"\n')
     code, passed, said = run(repository)
-    assert (code, passed) == (1, {SECRETS: False, DETECT: False, PROOFS: True}), said
+    assert (code, passed) == (1, {SECRETS: False, DETECT: False, PROOFS: True, FLAKES: True}), said
     assert "app.py:2: github" in said
     assert TOKEN not in said
 
 
-def test_a_broken_proof_chain_stops_the_commit(repository: Path) -> None:
+def test_a_broken_proof_chain_and_an_expired_quarantine_stop_the_commit(repository: Path) -> None:
     proof = repository / "test_proof.py"
     proof.write_text(proof.read_text().replace("assert True", "assert 1 == 2"))
-    assert run(repository)[1] == {SECRETS: True, DETECT: True, PROOFS: False}
+    entry = {"test": "t", "owner": "ann", "reason": "races", "ticket": "A-1"}
+    dates = {"since": "2025-01-01", "expires": "2025-01-20"}
+    quarantine = {"schema_version": 1, "quarantined": [{**entry, **dates}]}
+    (repository / "quarantine.json").write_text(json.dumps(quarantine))
+    _, passed, said = run(repository)
+    assert passed == {SECRETS: True, DETECT: True, PROOFS: False, FLAKES: False}
+    assert "exit code: 1" in said
     # That no proof is tested is no pass.
     proof.unlink()
     assert run(repository)[1][PROOFS] is False
