@@ -143,11 +143,24 @@ def test_tail_is_the_difference_of_shares() -> None:
     assert statistics.tail(candidate, baseline, factor=1.5).difference == pytest.approx(-0.1)
 
 
-def test_chance_of_a_tail_is_scipys_binomial() -> None:
-    baseline, candidate = np.ones(200), np.ones(200)
-    baseline[:20], candidate[:30] = 2, 2
+def test_chance_of_an_even_tail_is_scipys_binomial() -> None:
+    baseline, candidate = np.ones((20, 10)), np.ones((20, 10))
+    baseline[:, 0], candidate[:, 0], candidate[::2, 1] = 2, 2, 2
     error = scipy.stats.norm.ppf(0.99) * math.sqrt(2 * scipy.stats.bernoulli.var(50 / 400) / 200)
     assert statistics.tail(baseline, candidate, factor=1.5).chance == pytest.approx(error)
+
+
+def test_chance_of_a_tail_in_bursts_is_that_of_scipys_t_test() -> None:
+    even, burst, baseline = np.ones((20, 10)), np.ones((20, 10)), np.ones((20, 10))
+    even[:, 0], burst[:2, :] = 2, 2
+    seen = statistics.tail(baseline, burst, factor=1.5)
+    assert seen.difference == pytest.approx(0.1) == statistics.tail(baseline, even, factor=1.5).difference
+    # Two bad moments are no tail; one slow call in ten, all the time, is one.
+    assert seen.difference < seen.chance
+    assert statistics.tail(baseline, even, factor=1.5).chance < 0.1
+    of_cycles = np.mean(burst > 1.5, axis=1)
+    bound = scipy.stats.t.ppf(0.99, 19) * scipy.stats.sem(of_cycles)
+    assert seen.chance == pytest.approx(bound, rel=0.03)
 
 
 @given(_times, st.floats(0.5, 2))
