@@ -7,6 +7,7 @@ import typer
 
 from hologram_dagster.cli import (
     audit,
+    badge,
     baseline,
     bridge,
     exports,
@@ -18,6 +19,7 @@ from hologram_dagster.cli import (
     setup,
     stack,
     toggles,
+    triage,
     verdict,
     waive,
 )
@@ -34,7 +36,9 @@ gate.register(app)
 regate.register(app)
 verdict.register(app)
 waive.register(app)
+triage.register(app)
 toggles.register(app)
+badge.register(app)
 prune.register(app)
 setup.register(app)
 app.add_typer(stack.app, name="stack")

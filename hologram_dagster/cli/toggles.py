@@ -1,10 +1,13 @@
 """`hologram toggles`: the ops toggles of contract section 2.7 as lines to evaluate in a shell."""
 
-from collections.abc import Iterator
+import json
+import shlex
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 import typer
 
+from hologram_dagster.errors import HologramError
 from hologram_dagster.profiles import OPERATIONS, PROFILES, Profile, ProfileName
 
 
@@ -33,6 +36,24 @@ ENDPOINTS = {
 }
 
 
+class Shell(StrEnum):
+    """What the lines are for; `github` is the file that `$GITHUB_ENV` names."""
+
+    BASH = "bash"
+    POWERSHELL = "powershell"
+    FISH = "fish"
+    JSON = "json"
+    GITHUB = "github"
+
+
+_LINES: dict[Shell, Callable[[str, str], str]] = {
+    Shell.BASH: lambda key, value: f"export {key}={shlex.quote(value)}",
+    Shell.POWERSHELL: lambda key, value: f'$env:{key}="{value}"',
+    Shell.FISH: lambda key, value: f"set -gx {key} {shlex.quote(value)}",
+    Shell.GITHUB: lambda key, value: f"{key}={value}",
+}
+
+
 def _blocks(profile: Profile, endpoint: Endpoint) -> list[tuple[str, dict[str, str]]]:
     budgets = {OPERATIONS[name].budget_variable: f"{ms:g}" for name, ms in profile.budgets_ms.items()}
     budgets["REGRESSION_THRESHOLD_PCT"] = f"{profile.threshold_pct:g}"
@@ -49,20 +70,36 @@ def _lines(profile: Profile, endpoint: Endpoint) -> Iterator[str]:
     yield f"# {profile.name}, {endpoint}: {profile.description}"
     for name, block in blocks:
         yield f"# {name}"
-        yield from (f"export {key}={value}" for key, value in block.items())
+        yield from (_LINES[Shell.BASH](key, value) for key, value in block.items())
     yield "# PowerShell"
     for _, block in blocks:
-        yield from (f'$env:{key}="{value}"' for key, value in block.items())
+        yield from (_LINES[Shell.POWERSHELL](key, value) for key, value in block.items())
+
+
+def _of_shell(profile: Profile, endpoint: Endpoint, shell: Shell) -> str:
+    """The toggles for one shell, and nothing else: what it takes without a filter."""
+    values = {key: value for _, block in _blocks(profile, endpoint) for key, value in block.items()}
+    if shell is Shell.JSON:
+        return json.dumps({"profile": profile.name, "endpoint": endpoint, "variables": values}, indent=2)
+    return "\n".join(_LINES[shell](key, value) for key, value in values.items())
 
 
 def toggles(
     profile: ProfileName | None = typer.Argument(None, help="pr, main, nightly or dev; all if left out."),
     endpoint: Endpoint = typer.Argument(Endpoint.LOCAL, help="local, staging or production."),
+    shell: Shell | None = typer.Option(
+        None, help="Lines for this shell alone (github: for $GITHUB_ENV); else for bash and PowerShell."
+    ),
 ) -> None:
     """Print the profile's budgets, sample sizes and endpoints, for POSIX shells and PowerShell.
 
-    Example: eval "$(hologram toggles main local | grep ^export)"
+    Example: eval "$(hologram toggles main local --shell bash)"
     """
+    if shell is not None:
+        if profile is None:
+            raise HologramError("--shell is for one profile: name pr, main, nightly or dev.")
+        typer.echo(_of_shell(PROFILES[profile], endpoint, shell))
+        return
     chosen = [PROFILES[profile]] if profile else list(PROFILES.values())
     typer.echo("\n\n".join("\n".join(_lines(each, endpoint)) for each in chosen))
 

@@ -60,6 +60,18 @@ def answer(
     return verdict, verdict.exit_code
 
 
+def answer_of_run(evidence: Evidence, run_id: str, *, now: datetime) -> Verdict | None:
+    """As `answer`, of the run `run_id` and of no other; None if no such run is known.
+
+    Raises:
+        As `answer`.
+    """
+    path = evidence.ledger.path
+    starts = (data for data in find_data(path, run_id) if data.get("entry") == RUN_ENTRY)
+    found = next((data for data in starts if data.get("run_id") == run_id), None)
+    return None if found is None else with_earlier(path, _verdict(evidence, found, now))
+
+
 def _newest_run(path: Path, commit: str, tree: str | None, profile: str | None) -> Mapping[str, Any] | None:
     started: set[object] = set()
     concluded: set[object] = set()

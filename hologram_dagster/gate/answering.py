@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from hologram_dagster.evidence.answer import answer
+from hologram_dagster.evidence.answer import answer, answer_of_run
 from hologram_dagster.evidence.archive import Evidence
 from hologram_dagster.evidence.document import ExitCode, Verdict
 from hologram_dagster.gate.origin import commit_of, where_known
@@ -30,6 +30,20 @@ def answer_for(
     else:
         commit = commit_of(settings, ref)
     return answer(open_evidence(settings, commit), commit, tree=tree, profile=profile, now=datetime.now(UTC))
+
+
+def answer_for_run(settings: Settings, run_id: str) -> Verdict | None:
+    """The verdict of the gate run `run_id`, verified again; None if no such run is known here.
+
+    Raises:
+        HologramError: the ledger cannot be read.
+    """
+    evidence = Evidence(settings.state_dir / "evidence", signer=open_signer(settings))
+    started = evidence.started_run(run_id)
+    if started is None:
+        return None
+    trusted = open_evidence(settings, started.identity.revision.commit)
+    return answer_of_run(trusted, run_id, now=datetime.now(UTC))
 
 
 def open_evidence(settings: Settings, commit: str) -> Evidence:

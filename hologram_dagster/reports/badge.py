@@ -1,4 +1,4 @@
-"""The status badge as HTML, Markdown and JSON, from the verdict alone (contract section 7.3).
+"""The status badge as HTML, Markdown, JSON and SVG, from the verdict alone (contract section 7.3).
 
 What belongs here: how old a verdict may be, and how the badge looks. What does not: events
 and rows; the badge that looked for event names was wrong for ever (contract, trap 10).
@@ -38,6 +38,9 @@ class Badge:
     last_run: datetime | None
 
 
+_LABEL = "Hologram Pipeline"
+# Of the SVG: about what a letter of its font takes, and the space beside a word.
+_CHARACTER_PX, _PADDING_PX = 7, 8
 _HTML_COLOURS = {
     BadgeStatus.PASS: ("#28a745", "#ffffff"),
     BadgeStatus.FAIL: ("#dc3545", "#ffffff"),
@@ -141,7 +144,7 @@ def badge_html(badge: Badge) -> str:
     """The badge as an HTML fragment that needs no style sheet."""
     background, text = _HTML_COLOURS[badge.status]
     last = f"{badge.last_run:%Y-%m-%d %H:%M}" if badge.last_run else "Never"
-    label = f"{_ICONS[badge.status]} Hologram Pipeline: {badge.status.upper()}"
+    label = f"{_ICONS[badge.status]} {_LABEL}: {badge.status.upper()}"
     return (
         f'<span role="status" style="display:inline-block;padding:4px 10px;border-radius:4px;'
         f"background:{background};color:{text};font:600 13px/1.5 system-ui,sans-serif"
@@ -153,6 +156,36 @@ def badge_html(badge: Badge) -> str:
 def badge_markdown(badge: Badge) -> str:
     """The badge as a Markdown image by shields.io."""
     last = f"{badge.last_run:%Y-%m-%d}" if badge.last_run else "Never"
-    name = f"{quote('Hologram Pipeline')}-{badge.status.upper()}-{_MARKDOWN_COLOURS[badge.status]}"
+    name = f"{quote(_LABEL)}-{badge.status.upper()}-{_MARKDOWN_COLOURS[badge.status]}"
     query = f"style=flat-square&label=Last%20run&message={last}"
-    return f"![Hologram Pipeline](https://img.shields.io/badge/{name}?{query})\n"
+    return f"![{_LABEL}](https://img.shields.io/badge/{name}?{query})\n"
+
+
+def badge_endpoint(badge: Badge) -> dict[str, Any]:
+    """The badge in the JSON form that shields.io reads from an endpoint (schema version 1)."""
+    return {
+        "schemaVersion": 1,
+        "label": _LABEL,
+        "message": badge.status.upper(),
+        "color": _MARKDOWN_COLOURS[badge.status],
+        "isError": badge.status is BadgeStatus.FAIL,
+    }
+
+
+def badge_svg(badge: Badge) -> str:
+    """The badge as one SVG image, with its text for screen readers."""
+    background, text = _HTML_COLOURS[badge.status]
+    word = badge.status.upper()
+    left, right = (_CHARACTER_PX * len(part) + 2 * _PADDING_PX for part in (_LABEL, word))
+    last = f"{badge.last_run:%Y-%m-%d %H:%M} UTC" if badge.last_run else "Never"
+    title = escape(f"{_LABEL}: {word}. Last run: {last}")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img">'
+        f"<title>{title}</title>"
+        f'<rect width="{left}" height="20" fill="#444444"/>'
+        f'<rect x="{left}" width="{right}" height="20" fill="{background}"/>'
+        '<g font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" text-anchor="middle">'
+        f'<text x="{left / 2:g}" y="14" fill="#ffffff">{_LABEL}</text>'
+        f'<text x="{left + right / 2:g}" y="14" fill="{text}">{word}</text>'
+        "</g></svg>\n"
+    )

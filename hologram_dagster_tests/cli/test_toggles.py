@@ -1,5 +1,6 @@
 """`hologram toggles`: the numbers of contract section 2.7, in lines that shells take."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,32 @@ def test_a_shell_takes_the_lines() -> None:
     assert done.stdout.strip() == "150 http://127.0.0.1:5001"
 
 
-@pytest.mark.parametrize("arguments", [("weekly",), ("pr", "moon")])
+@pytest.mark.parametrize(
+    ("shell", "first"),
+    [
+        ("bash", "export SLO_VERIFY_P95_MS=15"),
+        ("powershell", '$env:SLO_VERIFY_P95_MS="15"'),
+        ("fish", "set -gx SLO_VERIFY_P95_MS 15"),
+        ("github", "SLO_VERIFY_P95_MS=15"),
+    ],
+)
+def test_a_shell_gets_its_own_lines_and_no_others(shell: str, first: str) -> None:
+    lines = _toggles("pr", "local", "--shell", shell).stdout.splitlines()
+    assert lines[0] == first
+    assert len(lines) == 9
+    assert all("#" not in line for line in lines)
+
+
+def test_json_is_one_object_with_the_same_values() -> None:
+    document = json.loads(_toggles("main", "staging", "--shell", "json").stdout)
+    assert (document["profile"], document["endpoint"]) == ("main", "staging")
+    bash = _toggles("main", "staging", "--shell", "bash").stdout.splitlines()
+    assert [f"export {key}={value}" for key, value in document["variables"].items()] == bash
+
+
+@pytest.mark.parametrize(
+    "arguments", [("weekly",), ("pr", "moon"), ("--shell", "bash"), ("pr", "--shell", "csh")]
+)
 def test_unknown_words_are_refused(arguments: tuple[str, ...]) -> None:
     done = _toggles(*arguments)
     assert done.returncode == 2
