@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 TEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup gate test check ui clean
+.PHONY: help setup gate test check lock ui clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,6 +33,10 @@ check: $(INSTALLED) ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+lock: $(INSTALLED) ## pin what pyproject.toml needs, with hashes, in requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 \
+	  --no-emit-index-url --no-header --no-annotate --output-file requirements.lock pyproject.toml
 
 ui: setup ## the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/hologram ui

@@ -23,6 +23,7 @@ from hologram_dagster.defs.security import assets as security
 from hologram_dagster.defs.security import checks as security_checks
 from hologram_dagster.defs.sensors import seen_lately, sensors
 from hologram_dagster.defs.source import assets as source
+from hologram_dagster.defs.supply_chain import assets as supply_chain
 from hologram_dagster.profiles import EVIDENCE
 from hologram_dagster.resources.gate import GateResource
 from hologram_dagster.resources.redaction import protect_log
@@ -54,6 +55,7 @@ def build_defs(
             *e2e.assets,
             *security.assets,
             *quality.assets,
+            *supply_chain.assets,
             *release.assets,
             baseline,
             *external.specs,
@@ -61,6 +63,7 @@ def build_defs(
         asset_checks=[
             *(gate_checks(kind) for kind in EVIDENCE),
             release.verdict_gate,
+            supply_chain.attestation_gate,
             *perf_checks.checks,
             *quality_checks.checks,
             *security_checks.checks,

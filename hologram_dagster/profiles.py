@@ -220,6 +220,10 @@ EVIDENCE: Mapping[str, frozenset[ProfileName]] = {
     "secrets_scan": _ALL - {ProfileName.DEV},
     **dict.fromkeys(TESTED, _NIGHTLY),
     "quarantine": _ALL - {ProfileName.DEV},
+    "sbom": _STRICT,
+    "vulnerabilities": _NIGHTLY,
+    # Last: the other evidence is among its materials.
+    "provenance": _STRICT,
 }
 
 

@@ -78,6 +78,10 @@ def _profiles_or_none(value: str) -> str:
     return value
 
 
+def _audit_source(value: str) -> str:
+    return value if value in {"pypi", "osv"} else _web_address(value)
+
+
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 # Each is a thread with connections of its own.
 Workers = Annotated[int, Field(ge=1, le=256)]
@@ -238,6 +242,10 @@ class Settings(Timetable):
     )
     export_dir: Path | None = _variable(
         "HOLOGRAM_EXPORT_DIR", None, "where what is pruned is exported to (default: in the state folder)"
+    )
+
+    audit_source: Annotated[str, AfterValidator(_audit_source)] | None = _variable(
+        "HOLOGRAM_AUDIT_SOURCE", None, "who is asked for vulnerabilities: pypi, osv, or an OSV query address"
     )
 
     watts: PositiveFloat = _variable(

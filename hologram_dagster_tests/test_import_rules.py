@@ -31,7 +31,7 @@ LAYERS = (
     ("e2e",),
     ("chaos",),
     ("evidence",),
-    ("history",),
+    ("history", "supply_chain"),
     ("flakes",),
     ("reports",),
     ("notify", "retention"),

@@ -21,6 +21,7 @@ from hologram_dagster.cli import (
     toggles,
     triage,
     verdict,
+    verify,
     waive,
 )
 from hologram_dagster.cli.running import run
@@ -35,6 +36,7 @@ app = typer.Typer(
 gate.register(app)
 regate.register(app)
 verdict.register(app)
+verify.register(app)
 waive.register(app)
 triage.register(app)
 toggles.register(app)

@@ -7,7 +7,7 @@ from hologram_dagster.gate.tags import PROFILE_TAG
 from hologram_dagster.profiles import PROFILES, Profile, required_kinds
 
 # What every gate run materializes around its evidence.
-FRAME = ("revision", "verdict", "report", "badge", "job_summary", "notification")
+FRAME = ("revision", "verdict", "report", "badge", "job_summary", "attestation", "notification")
 
 
 def gate_job(profile: Profile) -> UnresolvedAssetJobDefinition:

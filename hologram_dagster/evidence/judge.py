@@ -37,6 +37,14 @@ from hologram_dagster.evidence.rules import (
     p95_within_budget,
     step,
 )
+from hologram_dagster.evidence.supply_rules import (
+    audited,
+    gate_hashed,
+    gate_not_vulnerable,
+    level_holds,
+    target_hashed,
+    target_not_vulnerable,
+)
 from hologram_dagster.observation import Status
 from hologram_dagster.profiles import DRIFTS, OPERATIONS, REGRESSIONS, TRAFFIC, Operation, Plan
 
@@ -74,6 +82,11 @@ _STEPS = {
 }
 
 
+_BOM_STEPS = {
+    "locks_read": "The lock files of the revision can be read.",
+    "strict_valid": "Both bills of materials are CycloneDX 1.6 by the strict schema.",
+    "reproducible": "Both bills have the same bytes when they are made again.",
+}
 _RIGHT = "Every answer was the right one."
 
 
@@ -139,6 +152,18 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
         nothing_expired(),
         quarantine_within_limits(),
         no_broken_entry(),
+    ),
+    "sbom": (
+        observed(_BOM_STEPS),
+        *(step(name, description) for name, description in _BOM_STEPS.items()),
+        target_hashed(),
+        gate_hashed(),
+    ),
+    "vulnerabilities": (audited(), target_not_vulnerable(), gate_not_vulnerable()),
+    "provenance": (
+        observed({"materials"}),
+        step("materials", "Its materials are the commit, the lock files and all evidence."),
+        level_holds(),
     ),
     **{
         kind: (observed(steps), *(step(name, description) for name, description in steps.items()))

@@ -3,7 +3,8 @@
 What belongs here: names, exclusive creation, bounded reading. What does not: which of
 the objects count; only the ledger says that (`gathering`).
 
-Layout: `<yyyy>/<mm>/<dd>/<run_id>/<kind>-<n>.json` by the day the observation ended. The
+Layout: `artifacts/<sha256>/<name>` for files that belong to records, which are
+`<yyyy>/<mm>/<dd>/<run_id>/<kind>-<n>.json` by the day the observation ended. The
 ledger is the index: it names each record's path, so nothing here is ever listed.
 """
 
@@ -17,6 +18,7 @@ from upath import UPath
 from hologram_dagster.errors import ServiceError
 from hologram_dagster.evidence.record import MAX_BYTES, Record
 from hologram_dagster.files import create_whole
+from hologram_dagster.protocol.canonical import sha256_hex
 
 _LOCAL = frozenset({"", "file", "local"})
 
@@ -45,6 +47,19 @@ class EvidenceStore:
                 continue
             return path
         raise AssertionError("count() never ends")
+
+    def put_artifact(self, data: bytes, name: str) -> str:
+        """Store `data`, which belongs to a record, under its digest; the path from the root.
+
+        The same bytes under the same `name` are kept once.
+
+        Raises:
+            HologramError: it cannot be written.
+        """
+        path = f"artifacts/{sha256_hex(data)}/{name}"
+        with suppress(FileExistsError):
+            self._create(path, data)
+        return path
 
     def get(self, path: str) -> bytes:
         """The bytes at `path`; never more than one over the largest record.

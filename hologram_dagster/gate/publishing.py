@@ -5,12 +5,14 @@ not: how they look (`reports`). Nothing here can change a verdict.
 """
 
 import json
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from hologram_dagster.e2e.events import read_events
+from hologram_dagster.errors import HologramError
 from hologram_dagster.evidence.document import State
 from hologram_dagster.evidence.verdict import Verdict
 from hologram_dagster.files import write_whole
@@ -18,12 +20,16 @@ from hologram_dagster.gate.announcing import announce
 from hologram_dagster.gate.conclusion import begin, conclude_run, vouched_verdict
 from hologram_dagster.gate.remembering import ratios_of
 from hologram_dagster.gate.run import GateRun
+from hologram_dagster.gate.vouching import attest, withdraw_attestation
 from hologram_dagster.perf.csv_rows import COLUMNS, read_rows
 from hologram_dagster.reports.badge import badge_html, badge_json, badge_markdown, make_badge
 from hologram_dagster.reports.html import render
 from hologram_dagster.reports.junit import junit_xml
 from hologram_dagster.reports.paired import worst_of_each
 from hologram_dagster.reports.summary import append_summary, job_summary
+from hologram_dagster.secrets.redactor import redact
+
+_log = logging.getLogger(__name__)
 
 # What the summary links to, from the reports folder.
 _ARTIFACTS = {
@@ -38,6 +44,7 @@ _ARTIFACTS = {
 def start_run(run: GateRun) -> None:
     """Begin `run`; all that the run before published says `running` now, should this one be killed."""
     begin(run)
+    withdraw_attestation(run)
     publish_report(run)
     publish_badge(run)
     _write(run, {"summary.md": _summary(run)})
@@ -100,6 +107,11 @@ def finish_run(run: GateRun, interrupted: str) -> Verdict:
     publish_report(run)
     publish_badge(run)
     publish_summary(run)
+    # The verdict stands without it, too.
+    try:
+        attest(run, verdict)
+    except HologramError as error:
+        _log.warning("%s", redact(str(error)))
     announce(run, verdict)
     return verdict
 

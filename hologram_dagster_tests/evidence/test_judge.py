@@ -15,6 +15,7 @@ from hologram_dagster.profiles import EVIDENCE, PROFILES, Plan, ProfileName
 from hologram_dagster_tests.evidence.helpers import (
     NOT_STEPS,
     NOW,
+    WARNINGS,
     identity,
     observation,
     plan_of,
@@ -25,7 +26,10 @@ from hologram_dagster_tests.evidence.helpers import (
 pytestmark = [pytest.mark.phase6_perf, pytest.mark.phase8_e2e]
 
 STEPS = [
-    (kind, check.name) for kind, checks in CHECKS.items() for check in checks if check.name not in NOT_STEPS
+    (kind, check.name)
+    for kind, checks in CHECKS.items()
+    for check in checks
+    if check.name not in {*NOT_STEPS, *WARNINGS}
 ]
 
 

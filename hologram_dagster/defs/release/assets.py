@@ -113,7 +113,7 @@ job_summary = _published(
 
 @dg.asset(
     group_name=GROUP,
-    deps=["report", "badge", "job_summary"],
+    deps=["report", "badge", "job_summary", "attestation"],
     tags=_ALL,
     owners=OWNERS,
     kinds={"slack", "microsoftteams"},

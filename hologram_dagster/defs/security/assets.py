@@ -13,8 +13,8 @@ def _observe_secrets(scene: Scene) -> Observation:
 secrets_scan = evidence_asset(
     kind=KIND,
     group="security",
-    # Last of all evidence: it reads what the others wrote and logged.
-    deps=[kind for kind in EVIDENCE if kind != KIND],
+    # Last of all evidence but the provenance, which names it: it reads what the others wrote and logged.
+    deps=[kind for kind in EVIDENCE if kind not in {KIND, "provenance"}],
     kinds={"git"},
     method=METHOD,
     description=(

@@ -1,0 +1,1 @@
+"""Supply-chain evidence, and the attestation of the verdict."""
