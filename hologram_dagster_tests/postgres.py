@@ -35,7 +35,9 @@ def running_postgres(folder: Path) -> Iterator[str]:
     user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.getuid() == 0 else []
     if user:
         shutil.chown(folder, "nobody", "nogroup")
-        for parent in folder.parents[:2]:
+        for parent in folder.parents:
+            if parent.stat().st_mode & 0o005 == 0o005:
+                break
             parent.chmod(0o755)
     data = folder / "data"
     subprocess.run(

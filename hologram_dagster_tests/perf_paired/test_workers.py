@@ -88,7 +88,7 @@ def test_a_broken_worker_is_an_error_with_its_last_lines(how: str, cause: str) -
 
 
 def test_a_hanging_worker_is_an_error() -> None:
-    comparison = compare(broken_worker("hangs", 30), patience=Patience(answer_s=3))
+    comparison = compare(broken_worker("hangs", 12), patience=Patience(answer_s=3))
     assert comparison.verdict == "error"
     assert comparison.error is not None
     assert "gave no answer to 'run' within 3 s" in comparison.error
