@@ -22,7 +22,7 @@ from hologram_dagster.protocol.canonical import sha256_hex
 from hologram_dagster.settings import load_settings
 from hologram_dagster.supply_chain.bundle import open_bundle
 from hologram_dagster_tests.evidence.helpers import observation, signer
-from hologram_dagster_tests.gate.bench import Bench, MakeBench, git
+from hologram_dagster_tests.gate.bench import MakeBench, git
 from hologram_dagster_tests.supply_chain.test_locks import NPM, REQUIREMENTS
 
 pytestmark = pytest.mark.phase7_security
@@ -35,11 +35,6 @@ def opened(folder: Path, run_id: str = "run-1", profile: str = "dev") -> GateRun
         repository=folder, state_dir=folder / ".hologram", reports_dir=folder / "reports"
     )
     return open_gate_run(settings, run_id=run_id, profile_tag=profile)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return Bench.make(tmp_path / "repository").folder
 
 
 def attested(folder: Path, *, broken: bool = False) -> tuple[GateRun, Verdict]:
