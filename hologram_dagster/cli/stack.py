@@ -27,6 +27,7 @@ def _own_folder() -> Path:
 def up(
     ipfs_port: int = typer.Option(5001, help="Port of the IPFS node's RPC."),
     graphql_port: int = typer.Option(4000, help="Port of the registry."),
+    nodes: int = typer.Option(1, help="How many IPFS nodes, connected; IPFS_APIS lists them."),
     demo: bool = typer.Option(
         False, help="Seed demo/object/alpha and the protected secure/object/admin-only."
     ),
@@ -38,9 +39,12 @@ def up(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with Stack.start(_own_folder(), ipfs_port=ipfs_port, graphql_port=graphql_port, demo=demo) as stack:
+    with Stack.start(
+        _own_folder(), ipfs_port=ipfs_port, graphql_port=graphql_port, demo=demo, nodes=nodes
+    ) as stack:
         for name, value in stack.variables().items():
             typer.echo(f"export {name}={value}")
+        typer.echo(f"# IPFS by {stack.provider}", err=True)
         typer.echo("# running; Ctrl-C stops it", err=True)
         stop.wait()
 

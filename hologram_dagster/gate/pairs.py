@@ -26,7 +26,7 @@ from hologram_dagster.gate.sides import (
     worker_of,
 )
 from hologram_dagster.gate.stored import compare_with_stored
-from hologram_dagster.ipfs.node import IpfsNode
+from hologram_dagster.ipfs.providers import start_node
 from hologram_dagster.observation import Finding, Observation, Status
 from hologram_dagster.perf.gql import QUERY, SEED, SEED_CONTENT
 from hologram_dagster.perf.paired.compare import METHOD, Options, compare_servers, compare_workers
@@ -209,7 +209,7 @@ def _servers(run: GateRun, sides: _Sides) -> Iterator[tuple[ServerCommand, Serve
     folder = run.settings.state_dir.absolute() / "stack" / "pairs" / run.identity.run_id
     name = run.settings.graphql_test_name
     try:
-        with IpfsNode.start(folder / "ipfs") as node:
+        with start_node(folder) as node:
             commands = []
             fault: HologramError | None = None
             for word, side in (("baseline", sides.baseline), ("candidate", sides.candidate)):

@@ -10,7 +10,7 @@ cannot serve content from a full disk; these files can be read whatever the node
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
@@ -21,11 +21,17 @@ from multiformats import varint
 from hologram_dagster.errors import FormatError, ServiceError
 from hologram_dagster.files import write_whole
 from hologram_dagster.ipfs import dagpb
-from hologram_dagster.ipfs.cids import parse_cid
+from hologram_dagster.ipfs.cids import cid_text, parse_cid
 
 _SHA2_256 = 0x12
 _IDENTITY = 0x00
 _REMEMBERED_NODES = 2**16
+_SHARD_PREFIX = 2
+_DIRECTORIES = (dagpb.DIRECTORY, dagpb.SHARDED_DIRECTORY)
+
+
+class AbsentError(ServiceError):
+    """A block is not in the repository; a peer may have it."""
 
 
 class Blocks:
@@ -50,7 +56,8 @@ class Blocks:
         """The block of the binary CID `cid`, checked against it.
 
         Raises:
-            ServiceError: the block is not here, or its bytes are not what the CID says.
+            AbsentError: the block is not here.
+            ServiceError: its bytes are not what the CID says.
         """
         _, multihash = dagpb.codec_and_multihash(cid)
         if multihash[0] == _IDENTITY:
@@ -58,7 +65,9 @@ class Blocks:
         try:
             block = self._path(multihash).read_bytes()
         except FileNotFoundError:
-            raise ServiceError(f"block {cid.hex()} was not found locally") from None
+            raise AbsentError(
+                f"block was not found locally (offline): ipld: could not find {cid_text(cid)}"
+            ) from None
         if multihash[0] == _SHA2_256 and hashlib.sha256(block).digest() != multihash[2:]:
             raise ServiceError(f"block {self._path(multihash).name} is damaged: its bytes have another hash")
         return block
@@ -87,6 +96,38 @@ class Blocks:
         """Bytes of the block of `root` and of all below it, as its links state them."""
         return len(self.read(root)) + sum(link.size for link in self.children(root))
 
+    def unix_node(self, cid: bytes) -> dagpb.UnixNode:
+        """The block of `cid` as UnixFS."""
+        codec, _ = dagpb.codec_and_multihash(cid)
+        return dagpb.unix_node(codec, self.read(cid))
+
+    def entries(self, directory: bytes) -> Iterator[dagpb.Link]:
+        """The entries of a directory, plain or sharded, as Kubo orders them; the links of anything else."""
+        node = self.unix_node(directory)
+        if node.kind != dagpb.SHARDED_DIRECTORY:
+            yield from node.links
+            return
+        for link in node.links:  # UnixFS, "HAMT directory": two hexadecimal digits before each name
+            if len(link.name) == _SHARD_PREFIX:
+                yield from self.entries(link.cid)
+            else:
+                yield dagpb.Link(link.cid, link.size, link.name[_SHARD_PREFIX:])
+
+    def descend(self, root: bytes, names: Iterable[str]) -> bytes:
+        """The binary CID at the path `names` below `root`.
+
+        Raises:
+            AbsentError: a directory on the way is not here.
+            ServiceError: there is no such entry.
+        """
+        for name in names:
+            found = (link.cid for link in self.entries(root) if link.name == name)
+            child = next(found, None) if self.unix_node(root).kind in _DIRECTORIES else None
+            if child is None:
+                raise ServiceError(f'no link named "{name}" under {cid_text(root)}')
+            root = child
+        return root
+
     def file_size(self, root: bytes) -> int:
         """Bytes of the file `root`.
 
@@ -103,7 +144,7 @@ class Blocks:
         for link in node.links:
             yield from self.file_chunks(link.cid)
 
-    def _file_node(self, cid: bytes) -> dagpb.FileNode:
+    def _file_node(self, cid: bytes) -> dagpb.UnixNode:
         codec, _ = dagpb.codec_and_multihash(cid)
         return dagpb.file_node(codec, self.read(cid))
 
@@ -113,7 +154,7 @@ class Blocks:
         return len(sizes), sum(sizes)
 
     def import_v1(self, folder: Path) -> bytes:
-        """Import the one file in `folder` as Kubo's `add --cid-version=1` does; its binary CID.
+        """Import the folder `folder` as Kubo's `add --cid-version=1` does; its binary CID.
 
         The library can only make CIDv0, so `aleph_cid` makes the blocks. Each is synced to
         disk before this returns; the node sees them unless it looked for them before and
@@ -131,9 +172,7 @@ class Blocks:
                         write_whole(self._path(dagpb.codec_and_multihash(cid)[1]), block)
         finally:
             archive.unlink(missing_ok=True)
-        # The archive's root is the folder; the file is its only child.
-        (file,) = self.children(bytes(root))
-        return file.cid
+        return bytes(root)
 
 
 def _sections(archive: BufferedReader) -> Iterator[tuple[bytes, bytes]]:

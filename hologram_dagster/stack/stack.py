@@ -1,4 +1,4 @@
-"""`Stack`: an IPFS node and a registry over it, as one thing to start and to close.
+"""`Stack`: IPFS nodes and a registry over the first, as one thing to start and to close.
 
 Everything it makes is in its folder and on loopback. A folder left behind by a crash
 can be used again: the kernel ended the processes and freed the lock.
@@ -6,6 +6,7 @@ can be used again: the kernel ended the processes and freed the lock.
 
 import secrets
 import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ from typing import Self
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.ipfs.node import IpfsNode
+from hologram_dagster.ipfs.providers import join, start_node
 from hologram_dagster.processes import LOOPBACK, wait_until
 from hologram_dagster.registry.auth import Role, token_named, write_token_file
 from hologram_dagster.registry.process import RegistryProcess
@@ -23,17 +25,24 @@ from hologram_dagster.stack.status import forget, hold, note
 # Processes of a killed stack need a moment to be gone from their ports.
 _PORT_WAIT_S = 1.5
 _DEMO_NAME = "demo-admin"
+# Each is a process of about 100 MB.
+MOST_NODES = 16
 
 
 class Stack:
     """A running stack. `Stack.start(folder)` starts one; a context manager closes it."""
 
     def __init__(
-        self, folder: Path, node: IpfsNode, registry: RegistryProcess, owned: ExitStack, token: str | None
+        self,
+        folder: Path,
+        nodes: Sequence[IpfsNode],
+        registry: RegistryProcess,
+        owned: ExitStack,
+        token: str | None,
     ) -> None:
         """Prefer `start`. `owned` closes what was started, `token` is the demo's."""
         self.folder = folder
-        self.node = node
+        self.nodes = tuple(nodes)
         self.registry = registry
         self._owned = owned
         self._token = token
@@ -47,11 +56,12 @@ class Stack:
         graphql_port: int = 0,
         demo: bool = False,
         tokens: Path | None = None,
+        nodes: int = 1,
     ) -> Self:
-        """Start a node and a registry in `folder`, and wait until both serve.
+        """Start `nodes` connected nodes and a registry over the first in `folder`; returns when all serve.
 
-        Port 0 takes a free one. `demo` makes an admin token in `folder/tokens.json`
-        (0600) and publishes the demo objects; mutations of open names need no token.
+        Port 0 takes a free one; `ipfs_port` is the first node's. `demo` makes an admin token in
+        `folder/tokens.json` (0600) and publishes the demo objects; mutations of open names need no token.
         `tokens` is a token file of the user's.
 
         Raises:
@@ -60,6 +70,8 @@ class Stack:
         """
         if demo and tokens is not None:
             raise HologramError("a demo stack makes its own token file: give either --demo or a token file.")
+        if not 1 <= nodes <= MOST_NODES:
+            raise HologramError(f"a stack has 1 to {MOST_NODES} IPFS nodes, not {nodes}: change --nodes.")
         folder = folder.absolute()
         with ExitStack() as owned:
             owned.enter_context(hold(folder))
@@ -69,17 +81,22 @@ class Stack:
             if demo:
                 tokens = folder / "tokens.json"
                 token = _demo_token(tokens)
-            node = IpfsNode.start(folder / "ipfs", api_port=ipfs_port)
-            owned.callback(node.stop)
+            started = []
+            for number in range(1, nodes + 1):
+                node = start_node(folder, number=number, api_port=ipfs_port if number == 1 else 0)
+                owned.callback(node.stop)
+                started.append(node)
+            join(started)
+            first = started[0]
             registry = RegistryProcess.start(
-                folder / "registry", ipfs_api=node.api_url, port=graphql_port, tokens=tokens
+                folder / "registry", ipfs_api=first.api_url, port=graphql_port, tokens=tokens
             )
             owned.callback(registry.stop)
             if token is not None:
-                demo_objects.seed(node.api_url, registry.url, token)
-            note(folder, ipfs_api=node.api_url, graphql_url=registry.url)
+                demo_objects.seed(first.api_url, registry.url, token)
+            note(folder, ipfs_apis=[node.api_url for node in started], graphql_url=registry.url)
             owned.callback(forget, folder)
-            return cls(folder, node, registry, owned.pop_all(), token)
+            return cls(folder, started, registry, owned.pop_all(), token)
 
     def __enter__(self) -> Self:
         return self
@@ -90,9 +107,24 @@ class Stack:
         self.close()
 
     @property
+    def node(self) -> IpfsNode:
+        """The first node, which the registry uses."""
+        return self.nodes[0]
+
+    @property
     def ipfs_api(self) -> str:
-        """URL of the node's RPC."""
+        """URL of the first node's RPC."""
         return self.node.api_url
+
+    @property
+    def ipfs_apis(self) -> tuple[str, ...]:
+        """URLs of all nodes' RPCs, the first one's first."""
+        return tuple(node.api_url for node in self.nodes)
+
+    @property
+    def provider(self) -> str:
+        """What the nodes are, for people."""
+        return self.node.provider
 
     @property
     def graphql_url(self) -> str:
@@ -101,21 +133,35 @@ class Stack:
 
     @property
     def alive(self) -> bool:
-        """Whether both processes run."""
-        return self.node.alive and self.registry.alive
+        """Whether all processes run."""
+        return all(node.alive for node in self.nodes) and self.registry.alive
 
     def variables(self) -> dict[str, str]:
         """The environment variables (contract section 2.8) that point clients to this stack.
+
+        With several nodes IPFS_APIS holds the RPCs of all, comma between.
 
         A demo stack's hold its admin token as GRAPHQL_TOKEN, without which nothing could
         read `secure/*`. It opens this stack alone, on loopback; still, print it only
         where the user asked for it.
         """
         variables = {"IPFS_API": self.ipfs_api, "GRAPHQL_URL": self.graphql_url}
-        return variables if self._token is None else {**variables, "GRAPHQL_TOKEN": self._token}
+        if len(self.nodes) > 1:
+            variables["IPFS_APIS"] = ",".join(self.ipfs_apis)
+        if self._token is not None:
+            variables["GRAPHQL_TOKEN"] = self._token
+        return variables
+
+    def rejoin(self) -> None:
+        """Connect all nodes once more, as after the restart of one.
+
+        Raises:
+            ServiceError: a node does not answer, or refuses.
+        """
+        join(self.nodes)
 
     def close(self) -> None:
-        """Stop both processes and free the folder; what was stored stays. Twice is fine."""
+        """Stop all processes and free the folder; what was stored stays. Twice is fine."""
         self._owned.close()
 
 

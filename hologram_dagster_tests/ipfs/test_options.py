@@ -19,7 +19,7 @@ pytestmark = pytest.mark.phase4_network
         ("cid-version=2", "cid-version"),
         ("chunker=rabin", "chunker"),
         ("trickle=true", "trickle"),
-        ("wrap-with-directory", "wrap-with-directory"),
+        ("nocopy", "nocopy"),
         ("only-hash=1", "only-hash"),
         ("to-files=/x", "to-files"),
         ("shard-split-threshold=9", "shard-split-threshold"),

@@ -133,10 +133,14 @@ def test_a_version_1_add_of_content_remembered_as_absent_is_no_success(rpc: http
         (b"no boundary at all", "malformed"),
         (
             b'--x\r\nContent-Disposition: form-data; name="file"; filename="d"\r\n'
-            b"Content-Type: application/x-directory\r\n\r\n\r\n--x--\r\n",
-            "directories",
+            b"Content-Type: application/symlink\r\n\r\nelsewhere\r\n--x--\r\n",
+            "symbolic links",
         ),
-        (b'--x\r\nContent-Disposition: form-data; filename="d%2Fa"\r\n\r\n1\r\n--x--\r\n', "'d/a'"),
+        (b'--x\r\nContent-Disposition: form-data; filename="d%2Fa%00"\r\n\r\n1\r\n--x--\r\n', "NUL"),
+        (
+            b'--x\r\nContent-Disposition: form-data; filename="' + b"n" * 256 + b'"\r\n\r\n1\r\n--x--\r\n',
+            "too long",
+        ),
     ],
 )
 def test_uploads_that_are_not_whole_files_add_nothing(rpc: httpx.Client, body: bytes, said: str) -> None:
@@ -164,7 +168,7 @@ def test_absent_content(rpc: httpx.Client) -> None:
     assert "is not pinned" in error_of(rpc.post(f"/pin/ls?arg={absent}"), 500)
     assert "not pinned" in error_of(rpc.post(f"/pin/rm?arg={absent}"), 500)
     assert "invalid path" in error_of(rpc.post("/cat?arg=Qmbad"), 500)
-    assert "paths below" in error_of(rpc.post(f"/cat?arg={absent}/a"), 500)
+    assert "offline" in error_of(rpc.post(f"/cat?arg={absent}/a&offline=true"), 500)
 
 
 def test_kinds_of_pins(rpc: httpx.Client) -> None:

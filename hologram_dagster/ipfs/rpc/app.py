@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hologram_dagster.ipfs.rpc import content, node, pins
+from hologram_dagster.ipfs.rpc import content, directories, graph, node, pins
 from hologram_dagster.ipfs.rpc.backend import Backend
 from hologram_dagster.ipfs.rpc.faults import HANDLERS
 from hologram_dagster.ipfs.rpc.options import Call, Grammar
@@ -23,12 +23,17 @@ Command = Callable[[Backend, Call, Request], Awaitable[Response]]
 
 COMMANDS: dict[str, tuple[Grammar, Command]] = {
     "add": (content.ADD, content.add),
-    "block/stat": (content.BLOCK_STAT, content.block_stat),
+    "block/get": (graph.BLOCK_GET, graph.block_get),
+    "block/stat": (graph.BLOCK_STAT, graph.block_stat),
     "cat": (content.CAT, content.cat),
+    "dag/get": (graph.DAG_GET, graph.dag_get),
+    "get": (directories.GET, directories.get),
     "id": (node.ID, node.identity),
+    "ls": (directories.LS, directories.ls),
     "pin/add": (pins.PIN_ADD, pins.pin_add),
     "pin/ls": (pins.PIN_LS, pins.pin_ls),
     "pin/rm": (pins.PIN_RM, pins.pin_rm),
+    "refs": (graph.REFS, graph.refs),
     "repo/stat": (node.REPO_STAT, node.repo_stat),
     "swarm/connect": (node.SWARM_CONNECT, node.swarm_connect),
     "swarm/peers": (node.SWARM_PEERS, node.swarm_peers),

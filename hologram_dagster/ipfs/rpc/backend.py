@@ -4,16 +4,18 @@ What belongs here: calling the library from the event loop. What does not: HTTP.
 """
 
 import asyncio
-import secrets
+import shutil
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from hologram_dagster.errors import FormatError, ServiceError
-from hologram_dagster.ipfs.blocks import Blocks
-from hologram_dagster.ipfs.cids import parse_cid
+from hologram_dagster.errors import FormatError
+from hologram_dagster.ipfs.blocks import AbsentError, Blocks
+from hologram_dagster.ipfs.cids import cid_text, parse_cid
 from hologram_dagster.ipfs.library import KuboLibrary
+from hologram_dagster.ipfs.rpc.options import Call
 from hologram_dagster.ipfs.waiting import WaitingCalls
 
 _T = TypeVar("_T")
@@ -35,41 +37,60 @@ class Backend:
         """Run a call that returns soon in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, function)
 
-    async def ensure_local(self, cid: str, *, offline: bool, timeout_s: float) -> bytes:
-        """Fetch from peers what is missing below `cid`; its binary form.
+    async def resolve(self, call: Call, argument: str) -> bytes:
+        """The binary CID at `argument`: a CID or a path below one, bare or as `/ipfs/...`.
+
+        Directories on the way that are not here are fetched with all that is below them: the
+        library cannot fetch single blocks.
 
         Raises:
-            FormatError: `cid` is not a CID.
-            ServiceError: it is not here and `offline`, or no peer sent it in time.
+            FormatError: it does not begin with a CID.
+            ServiceError: there is no such path, or a directory on the way cannot be had.
         """
-        binary = bytes(parse_cid(cid))
-        if await self.call(lambda: self.blocks.is_complete(binary)):
-            return binary
-        if offline:
-            raise ServiceError(f"block was not found locally (offline): ipld: could not find {cid}")
-        await self.waiting.run(f"fetching {cid}", lambda: self._fetch(cid), timeout_s=timeout_s)
+        root, names = split_path(argument)
+        try:
+            return await self.call(lambda: self.blocks.descend(root, names))
+        except AbsentError:
+            await self._ensure_local(call, root)
+        return await self.call(lambda: self.blocks.descend(root, names))
+
+    async def resolve_local(self, call: Call, argument: str, *, whole: bool = True) -> bytes:
+        """As `resolve`, and what is there is here: `whole` with all below it, else its own block.
+
+        Raises:
+            FormatError: as `resolve`.
+            ServiceError: as `resolve`; it is not here and `offline`, or no peer sent it in time.
+        """
+        binary = await self.resolve(call, argument)
+        if whole or not self.blocks.has(binary):
+            await self._ensure_local(call, binary)
         return binary
+
+    async def _ensure_local(self, call: Call, binary: bytes) -> None:
+        if await self.call(lambda: self.blocks.is_complete(binary)):
+            return
+        cid = cid_text(binary)
+        if call.flag("offline"):
+            raise AbsentError(f"block was not found locally (offline): ipld: could not find {cid}")
+        await self.waiting.run(f"fetching {cid}", lambda: self._fetch(cid), timeout_s=call.timeout_s)
 
     def _fetch(self, cid: str) -> None:
         # The library writes the content to a file; what counts is that it keeps the blocks.
-        copy = self.staging / f"fetch-{secrets.token_hex(8)}"
+        copy = Path(tempfile.mkdtemp(prefix="fetch-", dir=self.staging))
         try:
-            self.library.download(cid, copy)
+            self.library.download(cid, copy / "content")
         finally:
-            copy.unlink(missing_ok=True)
+            shutil.rmtree(copy, ignore_errors=True)
 
 
-def cid_argument(argument: str) -> str:
-    """The CID of an argument, written bare or as `/ipfs/CID`.
+def split_path(argument: str) -> tuple[bytes, tuple[str, ...]]:
+    """The binary CID of an argument and the names below it: `CID/a/b` or `/ipfs/CID/a/b`.
 
     Raises:
-        FormatError: it is not a CID, or a path below one, which this node does not resolve.
+        FormatError: it does not begin with a CID.
     """
-    cid = argument.removeprefix(_PATH_PREFIX).rstrip("/")
-    if "/" in cid:
-        raise FormatError(f"invalid path {argument!r}: this node resolves CIDs, not paths below them")
+    cid, *names = argument.removeprefix(_PATH_PREFIX).split("/")
     try:
-        parse_cid(cid)
+        return bytes(parse_cid(cid)), tuple(name for name in names if name)
     except FormatError as error:
         raise FormatError(f"invalid path {argument!r}: {error}") from None
-    return cid

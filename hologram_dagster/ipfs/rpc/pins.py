@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 
 from hologram_dagster.errors import ServiceError
 from hologram_dagster.ipfs.blocks import Blocks
-from hologram_dagster.ipfs.cids import parse_cid
-from hologram_dagster.ipfs.rpc.backend import Backend, cid_argument
+from hologram_dagster.ipfs.cids import cid_text, parse_cid
+from hologram_dagster.ipfs.rpc.backend import Backend
 from hologram_dagster.ipfs.rpc.options import FLAG, OFF, ON, Call, Grammar
 
 _MANY = 1000
@@ -53,9 +53,8 @@ def parents_of_pins(pinned: Sequence[str], blocks: Blocks) -> dict[str, str | No
 
 async def pin_add(backend: Backend, call: Call, _: Request) -> Response:
     """Pin recursively, fetching from peers what is missing."""
-    cids = [cid_argument(argument) for argument in call.args]
+    cids = [cid_text(await backend.resolve_local(call, argument)) for argument in call.args]
     for cid in cids:
-        await backend.ensure_local(cid, offline=call.flag("offline"), timeout_s=call.timeout_s)
         await backend.waiting.run(
             f"pinning {cid}", partial(backend.library.pin, cid), timeout_s=call.timeout_s
         )
@@ -64,7 +63,7 @@ async def pin_add(backend: Backend, call: Call, _: Request) -> Response:
 
 async def pin_rm(backend: Backend, call: Call, _: Request) -> Response:
     """Remove recursive pins. The blocks stay: this node has no garbage collection."""
-    cids = [cid_argument(argument) for argument in call.args]
+    cids = await _resolved(backend, call)
     for cid in cids:
         await backend.call(partial(backend.library.unpin, cid))
     return JSONResponse({"Pins": cids})
@@ -75,7 +74,8 @@ async def pin_ls(backend: Backend, call: Call, _: Request) -> Response:
     parents = await backend.call(lambda: parents_of_pins(backend.library.pins(), backend.blocks))
     kind = call.options.get("type", "all")
     if call.args:
-        pins = dict(_asked_for(argument, kind, parents) for argument in call.args)
+        asked = zip(call.args, await _resolved(backend, call), strict=True)
+        pins = dict(_asked_for(argument, cid, kind, parents) for argument, cid in asked)
     else:
         pins = {
             cid: name
@@ -88,8 +88,11 @@ async def pin_ls(backend: Backend, call: Call, _: Request) -> Response:
     return JSONResponse({"Keys": {cid: {"Type": name} for cid, name in pins.items()}})
 
 
-def _asked_for(argument: str, kind: str, parents: Mapping[str, str | None]) -> tuple[str, str]:
-    cid = cid_argument(argument)
+async def _resolved(backend: Backend, call: Call) -> list[str]:
+    return [cid_text(await backend.resolve(call, argument)) for argument in call.args]
+
+
+def _asked_for(argument: str, cid: str, kind: str, parents: Mapping[str, str | None]) -> tuple[str, str]:
     if cid not in parents:
         raise ServiceError(f"path {argument!r} is not pinned")
     parent = parents[cid]

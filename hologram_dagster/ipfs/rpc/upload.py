@@ -1,8 +1,9 @@
-"""Uploaded files: a multipart body, written to disk as it arrives.
+"""Uploaded files and directories: a multipart body, written to disk as it arrives.
 
 What belongs here: parsing the body and its part headers. What does not: adding the files.
 """
 
+import posixpath
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -21,26 +22,61 @@ from hologram_dagster.ipfs.rpc.faults import RequestError
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-_FILE_NAME = "file"
+_CONTENT = "content"
+_MAX_NAME_BYTES, _SHOWN = 255, 60
 # How clients mark parts that are no plain file.
-_SPECIAL_TYPES = {b"application/x-directory": "directories", b"application/symlink": "symbolic links"}
+_DIRECTORY_TYPE, _LINK_TYPE = b"application/x-directory", b"application/symlink"
 
 
 @dataclass(frozen=True, slots=True)
-class UploadedFile:
-    """A file received whole; it lies alone in its folder. `name` is empty if none was sent."""
+class Upload:
+    """A file or a directory received whole; it lies alone in its folder, at `path`.
+
+    `name` is empty if none was sent, and for the directory that wraps everything. `files` are
+    the names below `path` of each file, as they came; of a single file, no names.
+    """
 
     name: str
     path: Path
+    files: list[tuple[str, ...]]
+
+    def directories(self) -> Iterator[tuple[str, ...]]:
+        """The names below `path` of each directory, `path` itself included, each after those below it."""
+        if self.path.is_dir():
+            yield from _directories(self.path, ())
+
+    def empty_directory(self) -> str | None:
+        """The path of a directory with nothing in it, if there is one."""
+        for names in self.directories():
+            if not any(self.path.joinpath(*names).iterdir()):
+                return "/".join((self.name, *names))
+        return None
+
+
+def _directories(folder: Path, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for child in sorted(folder.iterdir()):
+        if child.is_dir():
+            yield from _directories(child, (*names, child.name))
+    yield names
+
+
+def _names(file_name: bytes) -> tuple[str, ...]:
+    """The names in a part's path, cleaned as Kubo does: `..` never leads out."""
+    text = unquote_plus(file_name.decode("utf-8", "replace"))
+    names = tuple(name for name in posixpath.normpath(f"/{text}").split("/") if name)
+    if "\0" in text or any(len(name.encode("utf-8", "surrogatepass")) > _MAX_NAME_BYTES for name in names):
+        raise RequestError(f"file name {text[:_SHOWN]!r} is too long or holds a NUL byte")
+    return names
 
 
 class _Parts:
-    """Collects the parts of one body in `folder`."""
+    """Collects the parts of one body in `folder`, in one directory if `wrap`."""
 
-    def __init__(self, folder: Path) -> None:
-        self.files: list[UploadedFile] = []
+    def __init__(self, folder: Path, *, wrap: bool) -> None:
+        self.uploads: list[Upload] = []
         self.ended = False
         self._folder = folder
+        self._wrap = wrap
         self._headers: dict[bytes, bytes] = {}
         self._field, self._value = b"", b""
         self._stream: BinaryIO | None = None
@@ -72,17 +108,38 @@ class _Parts:
 
     def on_headers_finished(self) -> None:
         kind, _ = parse_options_header(self._headers.get(b"content-type"))
-        if kind in _SPECIAL_TYPES:
-            raise RequestError(f"adding {_SPECIAL_TYPES[kind]} is not supported by this node, only files")
+        if kind == _LINK_TYPE:
+            raise RequestError("adding symbolic links is not supported by this node")
         _, disposition = parse_options_header(self._headers.get(b"content-disposition"))
-        name = unquote_plus(disposition.get(b"filename", b"").decode("utf-8", "replace"))
-        if "/" in name:
-            raise RequestError(
-                f"file name {name!r}: adding directories is not supported by this node, only files"
-            )
-        path = Path(tempfile.mkdtemp(dir=self._folder)) / _FILE_NAME
-        self._stream = path.open("wb")
-        self.files.append(UploadedFile(name, path))
+        names = _names(disposition.get(b"filename", b""))
+        is_directory = kind == _DIRECTORY_TYPE
+        upload, below = self._place(names, is_directory)
+        path = upload.path.joinpath(*below)
+        try:
+            if is_directory:
+                path.mkdir(parents=True, exist_ok=True)
+            else:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._stream = path.open("xb")
+                upload.files.append(below)
+        except (FileExistsError, NotADirectoryError):
+            raise RequestError(f"{'/'.join(names)!r}: directory already has entry by that name") from None
+
+    def _place(self, names: tuple[str, ...], is_directory: bool) -> tuple[Upload, tuple[str, ...]]:
+        """The upload that a part belongs to, and the names below it."""
+        if self._wrap:
+            if not names:
+                raise RequestError("a part without a file name cannot be wrapped in a directory")
+            return (self.uploads[0] if self.uploads else self._begin("")), names
+        name, *below = names or ("",)
+        last = self.uploads[-1] if self.uploads else None
+        if last is None or last.name != name or not last.path.is_dir() or not (below or is_directory):
+            last = self._begin(name)
+        return last, tuple(below)
+
+    def _begin(self, name: str) -> Upload:
+        self.uploads.append(Upload(name, Path(tempfile.mkdtemp(dir=self._folder)) / _CONTENT, []))
+        return self.uploads[-1]
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._stream is not None:
@@ -91,6 +148,7 @@ class _Parts:
     def on_part_end(self) -> None:
         if self._stream is not None:
             self._stream.close()
+            self._stream = None
 
     def on_end(self) -> None:
         self.ended = True
@@ -118,8 +176,8 @@ async def drain(request: Request) -> None:
             pass
 
 
-async def receive(request: Request, folder: Path) -> list[UploadedFile]:
-    """Write the files of the request's multipart body into `folder`, all or an error.
+async def receive(request: Request, folder: Path, *, wrap: bool) -> list[Upload]:
+    """Write what the request's multipart body holds into `folder`, all or an error.
 
     Raises:
         RequestError: the body is not multipart, is malformed, ends early, or holds what
@@ -130,7 +188,7 @@ async def receive(request: Request, folder: Path) -> list[UploadedFile]:
     boundary = parameters.get(b"boundary")
     if not kind.startswith(b"multipart/") or not boundary:
         raise RequestError("file argument 'path' is required, as a multipart/form-data body")
-    with closing(_Parts(folder)) as parts:
+    with closing(_Parts(folder, wrap=wrap)) as parts:
         try:
             parser = MultipartParser(boundary, parts.callbacks())
             async for chunk in request.stream():
@@ -140,6 +198,6 @@ async def receive(request: Request, folder: Path) -> list[UploadedFile]:
             raise RequestError(f"malformed multipart body: {error}") from None
     if not parts.ended:
         raise RequestError("the multipart body ends early, nothing was added")
-    if not parts.files:
+    if not parts.uploads:
         raise RequestError("file argument 'path' is required")
-    return parts.files
+    return parts.uploads

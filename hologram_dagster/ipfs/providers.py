@@ -1,0 +1,45 @@
+"""Which node serves: a Kubo on PATH, else the library.
+
+What belongs here: the choice, and joining nodes to one swarm. What does not: how each runs
+(see `kubo` and `node`), and a node of the user's, named by `IPFS_API`, which is not started.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hologram_dagster.ipfs.client import IpfsClient
+from hologram_dagster.ipfs.kubo import KuboDaemon, find_kubo
+from hologram_dagster.ipfs.node import IpfsNode
+
+
+def provider() -> type[IpfsNode]:
+    """What makes nodes here. A Kubo on PATH that cannot run is an error when started, no reason to
+    take the library instead."""
+    return IpfsNode if find_kubo() is None else KuboDaemon
+
+
+def start_node(folder: Path, *, number: int = 1, api_port: int = 0) -> IpfsNode:
+    """Start a node of the provider that serves here, `folder`'s `number`th, in a repository below it.
+
+    The two providers' repositories differ in version, so each keeps its own.
+
+    Raises:
+        HologramError: it does not start.
+    """
+    made_by = provider()
+    name = made_by.repository if number == 1 else f"{made_by.repository}-{number}"
+    return made_by.start(folder / name, api_port=api_port)
+
+
+def join(nodes: Sequence[IpfsNode]) -> None:
+    """Connect each node to every other; once more after a restart, which ends connections.
+
+    Raises:
+        ServiceError: a node does not answer, or refuses.
+    """
+    for place, node in enumerate(nodes):
+        with IpfsClient(node.api_url) as client:
+            connected = {peer["Peer"] for peer in client.swarm_peers()}
+            for other in nodes[:place]:
+                if other.peer_id not in connected:
+                    client.swarm_connect(other.swarm_address)
