@@ -167,6 +167,7 @@ def test_ls(rpc: httpx.Client, root: str) -> None:
     assert [link["Name"] for link in found["Links"]] == sorted(links)
     assert found["Links"][0] == {
         "Name": "a.txt", "Hash": cid_of(b"alpha"), "Size": 5, "Type": 2, "Target": "",
+        "Mode": 0, "ModTime": "0001-01-01T00:00:00Z",
     }  # fmt: skip
     (below,) = rpc.post(f"/ls?arg={root}/z").json()["Objects"]
     assert [link["Name"] for link in below["Links"]] == [".hidden"]
