@@ -54,9 +54,14 @@ def _entry(blocks: Blocks, link: dagpb.Link) -> dict[str, object]:
     size = 0 if kind == dagpb.DIRECTORY else node.total
     target = node.data.decode("utf-8", "replace") if kind == dagpb.SYMLINK else ""
     return {
-        **{"Name": link.name, "Hash": cid_text(link.cid), "Size": size, "Type": kind, "Target": target},
+        "Name": link.name,
+        "Hash": cid_text(link.cid),
+        "Size": size,
+        "Type": kind,
+        "Target": target,
         # Nothing of either is kept here; so Kubo says it of what was added without them.
-        **{"Mode": 0, "ModTime": "0001-01-01T00:00:00Z"},
+        "Mode": 0,
+        "ModTime": "0001-01-01T00:00:00Z",
     }
 
 
