@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hologram_dagster.secrets.known import forget_all
 from hologram_dagster.stack.stack import Stack
 from hologram_dagster_tests.gate.bench import SURPRISES, Bench, MakeBench
-from hologram_dagster_tests.kubo import kubo_program
+from hologram_dagster_tests.kubo import can_build_kubo, kubo_program
 from hologram_dagster_tests.postgres import programs
 
 # How fast this machine is says nothing about the code.
@@ -32,7 +32,7 @@ NEEDS = {
 
 
 # What CI cannot have everywhere, and why not: a test that needs it is skipped there, too.
-NOT_TO_BE_HAD = {"kubo": "no `ipfs` on PATH, and none built by tools/build_kubo.sh"}
+NOT_TO_BE_HAD = {"kubo": "no `ipfs` on PATH, and no Go to build Kubo with"}
 
 
 def in_ci() -> bool:
@@ -46,7 +46,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker in item.iter_markers("system"):
             if in_ci():
                 missing = [
-                    NOT_TO_BE_HAD[need] for need in marker.args if need in NOT_TO_BE_HAD and not NEEDS[need]()
+                    NOT_TO_BE_HAD[need]
+                    for need in marker.args
+                    if need in NOT_TO_BE_HAD and not can_build_kubo()
                 ]
             else:
                 missing = [need for need in marker.args if not NEEDS[need]()]

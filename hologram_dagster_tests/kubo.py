@@ -21,3 +21,8 @@ def kubo_program() -> Path | None:
     built = Path(done.stdout.strip())
     assert built.name == PROGRAM
     return built if built.exists() else None
+
+
+def can_build_kubo() -> bool:
+    """Whether it is here, or can be built: then a test that needs it must run in CI."""
+    return find_kubo() is not None or shutil.which("go") is not None
