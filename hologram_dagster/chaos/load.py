@@ -77,9 +77,10 @@ class Load:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let no more fall due, and wait for the last end."""
+        """Let no more fall due, and wait for the last end; fine where it was never begun."""
         self._stop.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def __enter__(self) -> Self:
         self.start()
@@ -89,6 +90,11 @@ class Load:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether operations still fall due, or have not ended."""
+        return self._thread.is_alive()
 
     @property
     def operations(self) -> Sequence[Operation]:
@@ -110,7 +116,13 @@ class Load:
 
             async def request() -> None:
                 number, self._begun = self._begun, self._begun + 1
-                await loop.run_in_executor(pool, self._operate, number)
+                try:
+                    await loop.run_in_executor(pool, self._operate, number)
+                except HologramError:
+                    raise
+                except Exception as error:
+                    # A bug in the operation must not make it one that never was.
+                    raise HologramError(f"{type(error).__name__}: {error}") from error
 
             await drive(
                 request,
