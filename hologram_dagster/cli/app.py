@@ -13,11 +13,13 @@ from hologram_dagster.cli import (
     exports,
     flakes,
     gate,
+    health,
     prune,
     regate,
     secrets,
     setup,
     stack,
+    summary,
     toggles,
     triage,
     verdict,
@@ -41,6 +43,8 @@ waive.register(app)
 triage.register(app)
 toggles.register(app)
 badge.register(app)
+health.register(app)
+summary.register(app)
 prune.register(app)
 setup.register(app)
 app.add_typer(stack.app, name="stack")

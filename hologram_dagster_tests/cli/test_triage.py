@@ -17,7 +17,7 @@ from hologram_dagster_tests.gate.bench import Bench
 pytestmark = pytest.mark.phase0_ready
 
 
-def _ran(bench: Bench, *, red: str = "") -> None:
+def ran(bench: Bench, *, red: str = "") -> None:
     """A run with all evidence, of which `red` failed its first step, published as a run publishes it."""
     key = load_or_create_signer(bench.folder / ".hologram" / "keys" / "ed25519.pem", None)
     evidence = Evidence(bench.evidence, signer=key)
@@ -39,7 +39,7 @@ def bench(tmp_path: Path) -> Bench:
 
 
 def test_a_red_run_is_told_with_cause_last_good_step_runbook_and_command(bench: Bench) -> None:
-    _ran(bench, red="e2e_use")
+    ran(bench, red="e2e_use")
     told = bench.hologram("triage")
     assert told.returncode == 1, told.stderr
     for words in (
@@ -59,21 +59,21 @@ def test_a_red_run_is_told_with_cause_last_good_step_runbook_and_command(bench: 
 def test_a_green_run_and_none_at_all(bench: Bench) -> None:
     none = bench.hologram("triage")
     assert (none.returncode, "Run hologram gate" in none.stderr) == (4, True)
-    _ran(bench)
+    ran(bench)
     green = bench.hologram("triage")
     assert (green.returncode, "nothing is red" in green.stdout) == (0, True)
 
 
 def test_the_badge_has_five_forms_of_one_word(bench: Bench) -> None:
     assert json.loads(bench.hologram("badge", "json").stdout)["status"] == "unknown"
-    _ran(bench)
+    ran(bench)
     assert json.loads(bench.hologram("badge", "json").stdout)["status"] == "pass"
     assert "Hologram Pipeline: PASS" in bench.hologram("badge", "html").stdout
     assert bench.hologram("badge", "markdown").stdout.startswith("![Hologram Pipeline]")
     endpoint = json.loads(bench.hologram("badge", "endpoint").stdout)
     assert (endpoint["schemaVersion"], endpoint["message"], endpoint["color"]) == (1, "PASS", "green")
     assert "<title>Hologram Pipeline: PASS." in bench.hologram("badge", "svg").stdout
-    _ran(bench, red="e2e_use")
+    ran(bench, red="e2e_use")
     assert json.loads(bench.hologram("badge", "endpoint").stdout)["color"] == "red"
     write_whole(bench.reports / "verdict.json", "{")
     broken = bench.hologram("badge", "json")
