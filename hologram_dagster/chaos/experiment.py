@@ -174,19 +174,23 @@ class Loading(Protocol):
         """How late our own sending was, p95, ms."""
 
 
+def _nothing(_key: str) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
     """Load over the whole experiment, and how its history is checked.
 
     `history` is what its operations recorded; afterwards every key with an acknowledged write is read
-    by `read_back`. Where our own sending was later than `most_lag_ms` (p95), or fewer than
-    `least_operations` ended, it says nothing. At least `least_success` (share) of the operations
-    that no fault or recovery touched must succeed.
+    by `read_back`. An experiment without one judges its operations itself (`findings`). Where our own
+    sending was later than `most_lag_ms` (p95), or fewer than `least_operations` ended, it says nothing.
+    At least `least_success` (share) of the operations that no fault or recovery touched must succeed.
     """
 
     load: Loading
-    history: History
-    read_back: Callable[[str], str | None]
+    history: History | None = None
+    read_back: Callable[[str], str | None] = _nothing
     most_lag_ms: float = 500.0
     least_operations: int = 10
     least_success: float = 0.95

@@ -59,6 +59,11 @@ class Entry:
     told: str = ""
     values: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def label(self) -> str:
+        """The step and whose it is."""
+        return f"{self.step} {self.name}".strip()
+
 
 @dataclass(slots=True)
 class Window:
@@ -121,7 +126,7 @@ class Journal:
             return ""
         for entry in self.entries:
             if entry.status is outcome:
-                return f"{entry.step} {entry.name}".strip() + f": {entry.told}"
+                return f"{entry.label}: {entry.told}"
         return f"not there: {', '.join(self.missing())}"
 
     @property
@@ -194,7 +199,7 @@ def recovery_figures(times_ms: Sequence[float]) -> dict[str, float]:
 def observation(journal: Journal, kind: str, *, findings: Sequence[Finding] = ()) -> Observation:
     """The journal as one observation of `kind`: its steps that did not pass, and its figures."""
     steps = tuple(
-        Finding(f"{entry.step} {entry.name}".strip(), entry.status, entry.told)
+        Finding(entry.name if entry.step is Step.FINDING else entry.label, entry.status, entry.told)
         for entry in journal.entries
         if entry.status is not Status.PASSED or entry.step in (Step.FINDING, Step.HISTORY, Step.LOAD)
     )

@@ -80,8 +80,9 @@ def run(
         datetime.now(UTC),
         time.perf_counter(),
     )
-    if experiment.workload is not None and experiment.workload.history.path is not None:
-        journal.operations_file = experiment.workload.history.path.name
+    history = experiment.workload.history if experiment.workload is not None else None
+    if history is not None and history.path is not None:
+        journal.operations_file = history.path.name
 
     def save() -> None:
         if folder is not None:
@@ -250,9 +251,13 @@ def _judge(this: _Run) -> None:
     if experiment.workload is not None and this.loaded:
         workload, journal = experiment.workload, conductor.journal
         conductor.judge(Step.LOAD, lambda: judge_load(workload, journal), workload.read_back_timeout_s)
-        if conductor.journal.passed(Step.STEADY_AFTER):
-            conductor.judge(Step.HISTORY, lambda: check_history(workload), workload.read_back_timeout_s)
-        workload.history.close()
+        history = workload.history
+        if history is not None and conductor.journal.passed(Step.STEADY_AFTER):
+            conductor.judge(
+                Step.HISTORY,
+                lambda: check_history(history, workload.read_back),
+                workload.read_back_timeout_s,
+            )
     if conductor.journal.passed(Step.STEADY_AFTER):
         conductor.judge(Step.FINDING, experiment.findings, experiment.judge_timeout_s)
     conductor.figures(experiment.values, experiment.judge_timeout_s)

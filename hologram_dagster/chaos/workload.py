@@ -1,9 +1,11 @@
 """What must hold of the load of an experiment and of its history, once all is over."""
 
 import math
+from collections.abc import Callable
 from functools import partial
 
 from hologram_dagster.chaos.experiment import Workload
+from hologram_dagster.chaos.history import History
 from hologram_dagster.chaos.history_check import acknowledged_keys, check
 from hologram_dagster.chaos.journal import Journal
 from hologram_dagster.chaos.load import now_s, success_share
@@ -57,12 +59,12 @@ def judge_load(workload: Workload, journal: Journal) -> list[Finding]:
     return found
 
 
-def check_history(workload: Workload) -> list[Finding]:
+def check_history(history: History, read_back: Callable[[str], str | None]) -> list[Finding]:
     """Read every acknowledged key back, then check the history: nothing lost, stale, or wrong."""
-    history, over_s = workload.history, now_s()
+    over_s = now_s()
     for key in acknowledged_keys(history.events):
         try:
-            history.reading(key, partial(workload.read_back, key))
+            history.reading(key, partial(read_back, key))
         except HologramError:
             continue  # recorded, and so told as never read
     checked = check(history.events, over_s=over_s)

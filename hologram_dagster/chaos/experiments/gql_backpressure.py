@@ -122,6 +122,8 @@ class GqlBackpressure:
 
     def witness(self) -> tuple[bool, str]:
         """Whether more arrived than could be served: goodput stayed behind, at the highest rate."""
+        if not self.steps:
+            return False, "nothing has arrived yet"
         last = self.steps[-1]
         told = f"at {last.rate_per_s:.0f} a second, {last.goodput_per_s:.0f} a second were served"
         return last.goodput_per_s < _KEEPS_UP * last.rate_per_s, told

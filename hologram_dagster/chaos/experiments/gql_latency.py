@@ -137,6 +137,8 @@ class GqlLatency:
                 mend=self.lift,
                 recovered=lambda: not self.delayed(leg),
                 meanwhile=lambda: self.measure(leg),
+                # That the delay was there all the time, the shifts tell.
+                sustained=False,
             )
 
         return Trial(NAME, self.steady, [of(leg) for leg in Leg], self.findings, self.values)

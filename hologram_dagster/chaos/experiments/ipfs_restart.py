@@ -91,19 +91,16 @@ class IpfsRestart:
     def trial(self, *, repeats: int = 1, between_s: float = 2.0) -> Trial:
         """The experiment as a trial: `repeats` kills, `between_s` seconds of load before and after each."""
 
-        def kill() -> None:
-            # What is judged outside the outages must be there.
-            time.sleep(between_s)
-            self.kill()
-
         kills = [
             Round(
                 f"kill {number}",
-                kill,
+                self.kill,
                 self.witness,
                 self.start,
                 self.recovered,
                 limit_s=self.recovery_limit_s,
+                # What is judged outside the outages must be there.
+                after_s=between_s,
             )
             for number in range(1, repeats + 1)
         ]
@@ -112,7 +109,16 @@ class IpfsRestart:
             time.sleep(between_s)
             return self.steady()
 
-        return Trial(NAME, steady, kills, self.findings, self.values, self.load)
+        return Trial(
+            NAME,
+            steady,
+            kills,
+            self.findings,
+            self.values,
+            self.load,
+            title="The IPFS node is killed while contents are published, and started again",
+            chaos_type="ipfs_kill_restart",
+        )
 
     def outside(self) -> list[Operation]:
         """The operations that no outage touched."""

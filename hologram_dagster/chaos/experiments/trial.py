@@ -1,35 +1,78 @@
-"""Carrying an experiment out, step by step, with a journal: what makes an outcome, whatever the experiment.
+"""An experiment of rounds, each with words of its own for what is steady: a short way to write one.
 
-Steady, then in each round: fault, witness, what is done meanwhile, mending, recovery; then steady again.
-Mended always, whatever happened. Never `passed` without a baseline, a witness of every fault, a recovery
-and a baseline after it.
+What belongs here: the short form, and what it is in the long one (`chaos.experiment`). What does not:
+carrying it out (`chaos.running`).
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from pathlib import Path
 
-from hologram_dagster.errors import HologramError
-from hologram_dagster.observation import Finding, Observation, Status
+from hologram_dagster.chaos.experiment import (
+    Action,
+    Experiment,
+    Fault,
+    Leftover,
+    Loading,
+    Probe,
+    Service,
+    Strike,
+    Witness,
+    Workload,
+)
+from hologram_dagster.chaos.journal import Journal, observation
+from hologram_dagster.chaos.leftovers import Leftovers
+from hologram_dagster.chaos.running import run
+from hologram_dagster.chaos.tolerances import Equals
+from hologram_dagster.observation import Finding, Observation
 
-METHOD = "1"
-_EVERY_S = 0.05
-_WORST_FIRST = (Status.FAILED, Status.ERROR, Status.INCONCLUSIVE, Status.NOT_APPLICABLE)
+# Whole measurements are made in them.
+_LONGEST_S = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One fault: bringing it about, its witness, what is done meanwhile, mending it, and when it is over."""
+    """One fault: bringing it about, its witness, what is done meanwhile, mending it, and when it is over.
+
+    `witness` is asked before the fault, too, and must not see it then. `after_s` and `hold_s`: what
+    is waited before the fault and while it holds, s. `sustained` and `leftovers` as those of a `Fault`.
+    """
 
     name: str
     inject: Callable[[], None]
     witness: Callable[[], tuple[bool, str]]
     mend: Callable[[], None]
     recovered: Callable[[], bool]
-    meanwhile: Callable[[], None] = lambda: None
+    meanwhile: Callable[[], None] | None = None
     limit_s: float = 30.0
+    after_s: float = 0.0
+    hold_s: float = 0.0
+    sustained: bool = True
+    leftovers: Sequence[Leftover] = ()
+
+    def strike(self) -> Strike:
+        """The round in the long form."""
+
+        def witness() -> Witness:
+            return Witness(*self.witness())
+
+        recovered = Probe("over", self.recovered, Equals(True), _LONGEST_S)
+        return Strike(
+            Fault(
+                self.name,
+                self.inject,
+                witness,
+                self.mend,
+                sustained=self.sustained,
+                timeout_s=_LONGEST_S,
+                leftovers=self.leftovers,
+            ),
+            after_s=(self.after_s, self.after_s),
+            hold_s=(self.hold_s, self.hold_s),
+            meanwhile=Action(self.name, self.meanwhile, _LONGEST_S) if self.meanwhile is not None else None,
+            recovered=(recovered,),
+            limit_s=self.limit_s,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +80,7 @@ class Trial:
     """One experiment to carry out.
 
     `steady` says why the services are not as they should be, empty when they are. `findings` and `values`
-    are asked once all is over. `load` runs from before the first round until after the last.
+    are asked once all is over. `load` runs over all of it.
     """
 
     kind: str
@@ -45,120 +88,47 @@ class Trial:
     rounds: Sequence[Round]
     findings: Callable[[], Sequence[Finding]]
     values: Callable[[], Mapping[str, float]]
-    load: AbstractContextManager[object] = field(default_factory=nullcontext)
+    load: Loading | None = None
+    title: str = ""
+    chaos_type: str = ""
+    rollbacks: Sequence[Action] = field(default_factory=tuple)
+
+    def experiment(self, *, seed: int = 0, services: Sequence[Service] = ()) -> Experiment:
+        """The trial in the long form, on `services`."""
+        return Experiment(
+            name=self.kind,
+            title=self.title or self.kind,
+            seed=seed,
+            hypothesis=(Probe("not steady because of", self.steady, Equals(""), _LONGEST_S),),
+            method=tuple(each.strike() for each in self.rounds),
+            services=services,
+            workload=None if self.load is None else Workload(self.load),
+            rollbacks=self.rollbacks,
+            chaos_type=self.chaos_type,
+            findings=self.findings,
+            values=self.values,
+            judge_timeout_s=_LONGEST_S,
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One step of the journal: its times (s since the start), its outcome, and what was said."""
+def carry_out(
+    trial: Trial,
+    *,
+    seed: int = 0,
+    services: Sequence[Service] = (),
+    allowed: str | None = None,
+    folder: Path | None = None,
+    leftovers: Leftovers | None = None,
+) -> tuple[Observation, Journal]:
+    """Carry `trial` out as `running.run` does: what was observed, and the journal.
 
-    step: str
-    began_s: float
-    ended_s: float
-    status: Status
-    told: str
-
-
-class _Broken(Exception):  # noqa: N818 (the journal has what went wrong)
-    """The trial ends here; its last entries say why."""
-
-
-class _Journal:
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-        self.entries: list[Entry] = []
-
-    def step(self, name: str, do: Callable[[], tuple[Status, str]], *, fatal: bool = True) -> None:
-        """Do a step and write down what came of it; a failure of ours to do it is an error.
-
-        Raises:
-            _Broken: it did not pass, and `fatal`.
-        """
-        began = time.monotonic()
-        try:
-            status, told = do()
-        except HologramError as error:
-            status, told = Status.ERROR, str(error)
-        except Exception as error:  # noqa: BLE001 (a bug in a step must not keep the fault from being mended)
-            status, told = Status.ERROR, f"{type(error).__name__}: {error}"
-        self.entries.append(Entry(name, began - self._start, time.monotonic() - self._start, status, told))
-        if fatal and status is not Status.PASSED:
-            raise _Broken
-
-
-def carry_out(trial: Trial) -> tuple[Observation, tuple[Entry, ...]]:
-    """Carry `trial` out: what was observed, and the journal. A step that raises is an error."""
-    started_at = datetime.now(UTC)
-    journal = _Journal()
-    findings: Sequence[Finding] = ()
-    values: Mapping[str, float] = {}
-    try:
-        journal.step("steady before", lambda: _steady(trial, Status.INCONCLUSIVE))
-        with trial.load:
-            for each in trial.rounds:
-                _round(journal, each)
-            journal.step("steady after", lambda: _steady(trial, Status.FAILED))
-    except _Broken:
-        pass
-    else:
-        try:
-            findings, values = trial.findings(), trial.values()
-        except HologramError as error:
-            findings = (Finding("figures", Status.ERROR, str(error)),)
-    steps = tuple(Finding(e.step, e.status, e.told) for e in journal.entries)
-    return (
-        Observation(
-            kind=trial.kind,
-            status=_worst((*steps, *findings)),
-            method=METHOD,
-            started_at=started_at,
-            finished_at=datetime.now(UTC),
-            values=values,
-            findings=(*(step for step in steps if step.status is not Status.PASSED), *findings),
-        ),
-        tuple(journal.entries),
+    Raises:
+        HologramError: as `running.run`.
+    """
+    journal = run(
+        trial.experiment(seed=seed, services=services),
+        allowed=allowed,
+        folder=folder,
+        leftovers=leftovers,
     )
-
-
-def _round(journal: _Journal, each: Round) -> None:
-    def witnessed() -> tuple[Status, str]:
-        held, told = each.witness()
-        return (Status.PASSED if held else Status.INCONCLUSIVE), told
-
-    def recovered() -> tuple[Status, str]:
-        deadline = time.monotonic() + each.limit_s
-        while not each.recovered():
-            if time.monotonic() >= deadline:
-                return Status.FAILED, f"not as before within {each.limit_s:g} s"
-            time.sleep(_EVERY_S)
-        return Status.PASSED, ""
-
-    try:
-        journal.step(f"{each.name}: fault", _doing(each.inject))
-        journal.step(f"{each.name}: witness", witnessed)
-        journal.step(f"{each.name}: meanwhile", _doing(each.meanwhile))
-    except BaseException:
-        # What was begun is undone all the same, by Ctrl-C, too.
-        journal.step(f"{each.name}: mend", _doing(each.mend), fatal=False)
-        journal.step(f"{each.name}: recovery", recovered, fatal=False)
-        raise
-    journal.step(f"{each.name}: mend", _doing(each.mend))
-    journal.step(f"{each.name}: recovery", recovered)
-
-
-def _doing(action: Callable[[], None]) -> Callable[[], tuple[Status, str]]:
-    def do() -> tuple[Status, str]:
-        action()
-        return Status.PASSED, ""
-
-    return do
-
-
-def _steady(trial: Trial, otherwise: Status) -> tuple[Status, str]:
-    why = trial.steady()
-    return (otherwise if why else Status.PASSED), why
-
-
-def _worst(findings: Sequence[Finding]) -> Status:
-    seen = {finding.status for finding in findings}
-    return next((status for status in _WORST_FIRST if status in seen), Status.PASSED)
+    return observation(journal, trial.kind), journal
