@@ -285,7 +285,10 @@ def choose_profile(*, tag: str | None, config: str | None, settings: Settings) -
     try:
         return PROFILES[ProfileName(name)]
     except ValueError:
-        raise SettingsError(f"unknown profile {name!r}: use one of {', '.join(ProfileName)}.") from None
+        source = "the run's tag" if tag else "the run's config" if config else "HOLOGRAM_PROFILE"
+        raise SettingsError(
+            f"{source}: unknown profile {name!r}: use one of {', '.join(ProfileName)}."
+        ) from None
 
 
 def apply_overrides(profile: Profile, settings: Settings) -> Plan:

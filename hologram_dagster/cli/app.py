@@ -16,6 +16,7 @@ from hologram_dagster.cli import (
     health,
     prune,
     regate,
+    report,
     secrets,
     setup,
     stack,
@@ -44,6 +45,7 @@ triage.register(app)
 toggles.register(app)
 badge.register(app)
 health.register(app)
+report.register(app)
 summary.register(app)
 prune.register(app)
 setup.register(app)

@@ -59,9 +59,14 @@ def show(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> None
 
 
 @app.command("list")
-def list_() -> None:
+def list_(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> None:
     """List the backups, newest first. Example: hologram baseline list"""
-    for backup in _here().backups():
+    backups = _here().backups()
+    if as_json:
+        shown = [{"name": b.name, "commit": b.commit, "fault": b.fault or b.note} for b in backups]
+        typer.echo(json.dumps(shown, indent=2))
+        return
+    for backup in backups:
         fault = f"  ({backup.fault or backup.note})" if backup.fault or backup.note else ""
         typer.echo(f"{backup.name}  {(backup.commit or 'no revision')[:12]}{fault}")
 

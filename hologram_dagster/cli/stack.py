@@ -1,5 +1,6 @@
 """`hologram stack`: a real Hologram stack on this machine, for people and their clients."""
 
+import json
 import signal
 import threading
 from pathlib import Path
@@ -50,12 +51,15 @@ def up(
 
 
 @app.command()
-def status() -> None:
+def status(as_json: bool = typer.Option(False, "--json", help="One JSON object.")) -> None:
     """Say what of the stack answers. Exit codes: 0 all of it, 1 not.
 
     Example: hologram stack status
     """
     seen = stack_status(_folder())
+    if as_json:
+        typer.echo(json.dumps({"running": seen.running, "parts": dict(seen.parts)}, indent=2))
+        raise typer.Exit(0 if seen.healthy else 1)
     if not seen.running:
         typer.echo("no stack runs here. Start one: hologram stack up")
     for part, said in seen.parts.items():

@@ -67,3 +67,29 @@ def test_the_gate_is_seen_to_fail_and_to_pass_and_leaves_the_reports_alone(bench
     done = bench.hologram("health", "smoke-test", SLO_VERIFY_P95_MS="0.0001")
     assert (done.returncode, "ended with 1, expected 0" in done.stdout) == (1, True)
     assert (bench.reports / "verdict.json").read_bytes() == before
+
+
+def test_the_report_is_named_and_missing_is_no_answer(bench: Bench) -> None:
+    missing = bench.hologram("report")
+    assert (missing.returncode, "run hologram gate" in missing.stderr) == (2, True)
+    ran(bench)
+    (bench.reports / "index.html").write_text("<title>Hologram Reports</title>")
+    assert bench.hologram("report").stdout.strip() == str((bench.reports / "index.html").resolve())
+    facts = json.loads(bench.hologram("report", "--json").stdout)
+    assert (facts["run_id"], facts["verdict"], facts["bytes"]) == ("run-1", "pass", 31)
+
+
+def test_an_unknown_profile_is_refused_with_the_variables_name(bench: Bench) -> None:
+    done = bench.hologram("gate", HOLOGRAM_PROFILE="weekly")
+    assert (done.returncode, "HOLOGRAM_PROFILE: unknown profile 'weekly'" in done.stderr) == (2, True)
+
+
+def test_what_only_reads_answers_in_json(bench: Bench) -> None:
+    assert json.loads(bench.hologram("baseline", "list", "--json").stdout) == []
+    assert json.loads(bench.hologram("stack", "status", "--json").stdout) == {"running": False, "parts": {}}
+
+
+@pytest.mark.parametrize(("script", "verb"), [("reports", "report"), ("perf-gate", "gate")])
+def test_the_powershell_scripts_are_one_line_around_a_verb(script: str, verb: str) -> None:
+    (line,) = (Path(__file__).parents[2] / "tools" / f"{script}.ps1").read_text().splitlines()
+    assert line.startswith(f"& hologram {verb}")

@@ -1,0 +1,1 @@
+& hologram gate @args; exit $LASTEXITCODE

@@ -1,0 +1,1 @@
+& hologram report --open @args; exit $LASTEXITCODE
