@@ -37,9 +37,11 @@ def join(nodes: Sequence[IpfsNode]) -> None:
     Raises:
         ServiceError: a node does not answer, or refuses.
     """
-    for place, node in enumerate(nodes):
+    for node in nodes:
         with IpfsClient(node.api_url) as client:
-            connected = {peer["Peer"] for peer in client.swarm_peers()}
-            for other in nodes[:place]:
-                if other.peer_id not in connected:
+            # Each side is asked: one that was restarted knows that it is not connected, the
+            # other may not have noticed yet, and would dial nobody.
+            known = {peer["Peer"] for peer in client.swarm_peers()} | {node.peer_id}
+            for other in nodes:
+                if other.peer_id not in known:
                     client.swarm_connect(other.swarm_address)

@@ -35,7 +35,7 @@ def _up(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], 
         for line in process.stdout:
             name, _, value = line.strip().removeprefix("export ").partition("=")
             variables[name] = value
-            if len(variables) == (3 if "--demo" in arguments else 2):
+            if len(variables) == 2 + ("--demo" in arguments) + ("--nodes" in arguments):
                 break
         yield process, variables
     finally:
@@ -57,11 +57,15 @@ def _status(folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_up_serves_the_demo_objects_until_stopped(tmp_path: Path) -> None:
     assert _status(tmp_path).returncode == 1
-    with _up(tmp_path, *_ports(), "--demo") as (process, variables):
-        assert set(variables) == {"IPFS_API", "GRAPHQL_URL", "GRAPHQL_TOKEN"}
+    with _up(tmp_path, *_ports(), "--demo", "--nodes", "2") as (process, variables):
+        assert set(variables) == {"IPFS_API", "IPFS_APIS", "GRAPHQL_URL", "GRAPHQL_TOKEN"}
+        assert len(variables["IPFS_APIS"].split(",")) == 2
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("# IPFS by ")
         status = _status(tmp_path)
         assert status.returncode == 0, status.stdout
         assert "ipfs: ok" in status.stdout
+        assert "ipfs 2: ok" in status.stdout
         query = {"query": 'query { a: resolve(name: "demo/object/alpha") { encoding } }'}
         answer = httpx.post(variables["GRAPHQL_URL"], json=query, trust_env=False).json()
         assert answer["data"]["a"]["encoding"].startswith("uor:sha256:")
