@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.phase9_chaos, pytest.mark.phase5_graphql]
 RESOLVE = 'query { resolve(name: "chaos/latency") { encoding } }'
 STORE = 'mutation { upsertObject(name: "chaos/latency", content: "the same again") { cid } }'
 LOOSE_MS = 60_000.0
-DELAY_MS = 60.0
+DELAY_MS = 150.0
 
 
 @dataclass
