@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -28,17 +29,21 @@ def programs() -> Path | None:
 
 @contextmanager
 def running_postgres(folder: Path) -> Iterator[str]:
-    """URL of a PostgreSQL of the test's own, reached through a socket in `folder`."""
+    """URL of a PostgreSQL of the test's own; `folder` names it.
+
+    Its files lie apart: pytest closes its own folders to other users each time one starts.
+    """
+    with tempfile.TemporaryDirectory(prefix=f"hologram-{folder.name}-") as apart:
+        yield from _running(Path(apart))
+
+
+def _running(folder: Path) -> Iterator[str]:
     where = programs()
     assert where is not None, "PostgreSQL is not installed: apt-get install postgresql"
     # PostgreSQL refuses to run as root.
     user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.getuid() == 0 else []
     if user:
         shutil.chown(folder, "nobody", "nogroup")
-        for parent in folder.parents:
-            if parent.stat().st_mode & 0o005 == 0o005:
-                break
-            parent.chmod(0o755)
     data = folder / "data"
     subprocess.run(
         [

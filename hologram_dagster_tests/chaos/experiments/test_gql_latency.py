@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.phase9_chaos, pytest.mark.phase5_graphql]
 RESOLVE = 'query { resolve(name: "chaos/latency") { encoding } }'
 STORE = 'mutation { upsertObject(name: "chaos/latency", content: "the same again") { cid } }'
 LOOSE_MS = 60_000.0
-DELAY_MS = 150.0
+DELAY_MS = 60.0
 
 
 @dataclass
@@ -79,6 +79,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         yield Rig({Leg.REGISTRY: to_registry, Leg.IPFS: to_ipfs}, registry, node)
 
 
+@pytest.mark.study  # a shift within 1.2 times of 120 ms wants a host that does nothing else
 def test_each_round_trip_is_delayed_once(rig: Rig) -> None:
     # As often as the host takes to let a median be one.
     for _ in range(5):

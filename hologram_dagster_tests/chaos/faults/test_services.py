@@ -129,7 +129,7 @@ def test_a_proxy_is_seen_from_outside(health: str) -> None:
         proxy.impose(Latency(delay_ms=100))
         assert min(round_trips_ms(proxy.url, times=2)) >= plain / 2 + 199
         proxy.impose(Reset())
-        assert reach(proxy.url, timeout_s=HANG_S) is Reach.RESET
+        assert reach(proxy.url, timeout_s=HANG_S) in {Reach.RESET, Reach.REFUSED}
         with pytest.raises(ServiceError, match="no answer to time"):
             round_trips_ms(proxy.url, times=1)
 
