@@ -56,10 +56,15 @@ class EvidenceStore:
         Raises:
             HologramError: it cannot be written.
         """
-        path = f"artifacts/{sha256_hex(data)}/{name}"
+        path = self.artifact_path(sha256_hex(data), name)
         with suppress(FileExistsError):
             self._create(path, data)
         return path
+
+    @staticmethod
+    def artifact_path(sha256: str, name: str) -> str:
+        """Where `put_artifact` keeps the bytes of digest `sha256` (hex) under `name`."""
+        return f"artifacts/{sha256}/{name}"
 
     def get(self, path: str) -> bytes:
         """The bytes at `path`; never more than one over the largest record.

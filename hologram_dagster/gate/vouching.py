@@ -4,15 +4,16 @@ What belongs here: collecting what they state from the run, keeping them, and ch
 the attestation holds. What does not: their forms (`supply_chain`).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hologram_dagster.errors import FormatError, HologramError, TamperedError
+from hologram_dagster.errors import HologramError
 from hologram_dagster.evidence.check import CheckResult
+from hologram_dagster.evidence.document import read_verdict
 from hologram_dagster.evidence.gathered import Stored
 from hologram_dagster.evidence.run import run_json
 from hologram_dagster.evidence.supply_rules import LEVEL_OF_A_LOCAL_KEY
@@ -223,30 +224,53 @@ def _own(run: GateRun, kind: str) -> Stored | None:
 
 
 def attestation_results(run: GateRun) -> list[CheckResult]:
-    """What `CHECKS` find of this run's attestation, as it is published."""
+    """What `CHECKS` find of this run's attestation, as it is published.
+
+    Where another run has published in the same folder since, as it was kept as evidence: what is
+    published then is that run's to attest.
+    """
     kept, verdict = _own(run, KIND), _own(run, VERDICT)
     if kept is None or verdict is None:
         return _results(dict.fromkeys(CHECKS, "this run has no attestation, or no verdict"))
+    faults = _faults(run, kept, verdict, lambda name, _: (_folder(run) / name).read_bytes())
+    if any(faults.values()) and _published_by_another(run):
+        store = run.evidence.store
+        faults = _faults(
+            run, kept, verdict, lambda name, sha256: store.get(store.artifact_path(sha256, name))
+        )
+        faults["report"] = ""
+    return _results(faults)
+
+
+def _published_by_another(run: GateRun) -> bool:
+    """Whether `verdict.json` is of another run that is known to have started here."""
+    try:
+        shown = read_verdict(run.settings.reports_dir / "verdict.json").run_id
+    except (OSError, HologramError):
+        return False
+    return shown != run.identity.run_id and run.evidence.started_run(shown) is not None
+
+
+def _faults(run: GateRun, kept: Stored, verdict: Stored, read: Callable[[str, str], bytes]) -> dict[str, str]:
+    """What is wrong with both statements, by check; `read` gives a bundle by name and digest."""
     opened: dict[str, dict[str, Any]] = {}
     faults: list[str] = []
     for name, artifact in zip((OF_VERDICT, OF_REPORT), kept.record.artifacts, strict=True):
         try:
-            data = (_folder(run) / name).read_bytes()
+            data = read(name, artifact.sha256)
             opened[name] = open_bundle(data, run.signer.public_hex).statement
-        except (OSError, FormatError, TamperedError) as error:
+        except (OSError, HologramError) as error:
             faults.append(f"{name}: {error}")
             continue
         if sha256_hex(data) != artifact.sha256:
             faults.append(f"{name} is not the file that was kept as evidence")
     if len(opened) < len(CHECKS) - 1:
-        return _results({**dict.fromkeys(CHECKS, "cannot be read"), "signed": "; ".join(faults)})
-    return _results(
-        {
-            "signed": "; ".join(faults),
-            "covers": _not_covered(run, opened[OF_VERDICT], verdict),
-            "report": _changed(run, opened[OF_REPORT]),
-        }
-    )
+        return {**dict.fromkeys(CHECKS, "cannot be read"), "signed": "; ".join(faults)}
+    return {
+        "signed": "; ".join(faults),
+        "covers": _not_covered(run, opened[OF_VERDICT], verdict),
+        "report": _changed(run, opened[OF_REPORT]),
+    }
 
 
 def _results(faults: dict[str, str]) -> list[CheckResult]:

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from hologram_dagster.processes import wait_until
 from hologram_dagster.reports.html import render
 from hologram_dagster_tests.reports import samples
 from hologram_dagster_tests.reports.test_html import HOSTILE, everywhere
@@ -174,7 +175,8 @@ def test_tables_can_be_scrolled_by_keyboard(page: Page) -> None:
     region = page.get_by_role("region", name="All checks")
     region.focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.querySelector('[aria-labelledby=checks-caption]').scrollLeft > 0")
+    # Not the browser's own waiting, which evaluates text: the page forbids that.
+    assert wait_until(lambda: region.evaluate("element => element.scrollLeft") > 0, timeout_s=60)
 
 
 CONTRAST = """() => {
