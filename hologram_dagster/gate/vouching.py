@@ -13,10 +13,11 @@ from typing import Any
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.evidence.check import CheckResult
-from hologram_dagster.evidence.document import read_verdict
 from hologram_dagster.evidence.gathered import Stored
+from hologram_dagster.evidence.record import iso
 from hologram_dagster.evidence.run import run_json
 from hologram_dagster.evidence.supply_rules import LEVEL_OF_A_LOCAL_KEY
+from hologram_dagster.evidence.tail import find_data
 from hologram_dagster.evidence.verdict import KIND as VERDICT
 from hologram_dagster.evidence.verdict import Verdict
 from hologram_dagster.evidence.verdict_record import recorded_word
@@ -226,14 +227,14 @@ def _own(run: GateRun, kind: str) -> Stored | None:
 def attestation_results(run: GateRun) -> list[CheckResult]:
     """What `CHECKS` find of this run's attestation, as it is published.
 
-    Where another run has published in the same folder since, as it was kept as evidence: what is
-    published then is that run's to attest.
+    Beside another run, which publishes in the same folder, as it was kept as evidence: what is published
+    then may be that run's, and is that run's to attest.
     """
     kept, verdict = _own(run, KIND), _own(run, VERDICT)
     if kept is None or verdict is None:
         return _results(dict.fromkeys(CHECKS, "this run has no attestation, or no verdict"))
     faults = _faults(run, kept, verdict, lambda name, _: (_folder(run) / name).read_bytes())
-    if any(faults.values()) and _published_by_another(run):
+    if any(faults.values()) and _beside_another(run):
         store = run.evidence.store
         faults = _faults(
             run, kept, verdict, lambda name, sha256: store.get(store.artifact_path(sha256, name))
@@ -242,13 +243,10 @@ def attestation_results(run: GateRun) -> list[CheckResult]:
     return _results(faults)
 
 
-def _published_by_another(run: GateRun) -> bool:
-    """Whether `verdict.json` is of another run that is known to have started here."""
-    try:
-        shown = read_verdict(run.settings.reports_dir / "verdict.json").run_id
-    except (OSError, HologramError):
-        return False
-    return shown != run.identity.run_id and run.evidence.started_run(shown) is not None
+def _beside_another(run: GateRun) -> bool:
+    """Whether another run has entered anything in the ledger since this one started."""
+    entered = find_data(run.evidence.ledger.path, '"run_id"', since=iso(run.identity.started_at))
+    return any(data.get("run_id") not in (None, run.identity.run_id) for data in entered)
 
 
 def _faults(run: GateRun, kept: Stored, verdict: Stored, read: Callable[[str, str], bytes]) -> dict[str, str]:

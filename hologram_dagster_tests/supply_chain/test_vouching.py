@@ -131,15 +131,10 @@ def test_what_another_run_publishes_since_is_that_runs_to_attest(folder: Path) -
     start_run(opened(folder, "run-2"))
     assert not published(run, OF_VERDICT).exists()
     assert red(run) == set()
-    # What was kept still has to hold, and a run that nobody knows excuses nothing.
+    # What was kept still has to hold.
     (kept,) = run.evidence.ledger.path.parent.rglob(f"artifacts/*/{OF_VERDICT}")
-    whole = kept.read_bytes()
     flip(kept)
     assert red(run) == {"signed", "covers"}
-    kept.write_bytes(whole)
-    page = run.settings.reports_dir / "verdict.json"
-    page.write_text(page.read_text().replace("run-2", "run-3"))
-    assert red(run) == set(vouching.CHECKS)
 
 
 def test_a_run_without_a_verdict_has_nothing_to_attest_and_is_red(folder: Path) -> None:
