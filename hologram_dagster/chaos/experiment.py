@@ -88,7 +88,9 @@ class Fault:
     """A fault: how it is brought about, proved and undone.
 
     `sustained`: it stays until it is undone, so it is looked for at the end, too. `timeout_s` bounds
-    each of the three. `leftovers` are undone by others if this process is killed meanwhile.
+    each of the three; within `takes_hold_s` of being brought about the fault must show, as a command may
+    return before the process that it ends is gone. `leftovers` are undone by others if this process is
+    killed meanwhile.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Fault:
     undo: Callable[[], None]
     sustained: bool = True
     timeout_s: float = 60.0
+    takes_hold_s: float = 2.0
     leftovers: Sequence[Leftover] = ()
 
 

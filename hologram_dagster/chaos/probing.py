@@ -9,7 +9,8 @@ from hologram_dagster.chaos.within import InterruptedByOrderError
 from hologram_dagster.errors import ServiceError
 from hologram_dagster.observation import Status
 
-_EVERY_S = 0.05
+# Between two looks at what is waited for.
+EVERY_S = 0.05
 
 
 def steady(conductor: Conductor, probes: Sequence[Probe]) -> Said:
@@ -39,7 +40,7 @@ def await_steady(conductor: Conductor, probes: Sequence[Probe], limit_s: float) 
                 break
         else:
             return Said(Status.PASSED)
-        conductor.wait(_EVERY_S)
+        conductor.wait(EVERY_S)
 
 
 def _read(conductor: Conductor, probe: Probe, timeout_s: float) -> Said:

@@ -22,7 +22,7 @@ from hologram_dagster.chaos.journal_file import journal_path, write_journal
 from hologram_dagster.chaos.leftovers import Leftovers
 from hologram_dagster.chaos.permission import refusal
 from hologram_dagster.chaos.plan import Planned, plan
-from hologram_dagster.chaos.probing import await_steady, steady
+from hologram_dagster.chaos.probing import EVERY_S, await_steady, steady
 from hologram_dagster.chaos.signals import ending_in_order
 from hologram_dagster.chaos.workload import check_history, judge_load
 from hologram_dagster.observation import Status
@@ -176,7 +176,7 @@ def _strike(this: _Run, number: int, strike: Strike, planned: Planned) -> None:
     this.struck.append(struck)
     conductor.journal.windows.append(window)
     conductor.step(Step.FAULT, fault.name, _doing(fault.apply), fault.timeout_s, number=number)
-    conductor.step(Step.WITNESS, fault.name, lambda: _witness(fault), fault.timeout_s, number=number)
+    conductor.watch(Step.WITNESS, fault.name, lambda: _await_witness(conductor, fault), number=number)
     if strike.meanwhile is not None:
         do = strike.meanwhile
         conductor.step(Step.MEANWHILE, do.name, _doing(do.do), do.timeout_s, number=number)
@@ -282,6 +282,15 @@ def _control(fault: Fault) -> Said:
 def _witness(fault: Fault) -> Said:
     seen = fault.witness()
     return Said(Status.PASSED if seen.held else Status.INCONCLUSIVE, seen.told, seen.values)
+
+
+def _await_witness(conductor: Conductor, fault: Fault) -> Said:
+    deadline = time.monotonic() + fault.takes_hold_s
+    while True:
+        said = conductor.call(fault.name, lambda: _witness(fault), fault.timeout_s)
+        if said.status is Status.PASSED or time.monotonic() >= deadline:
+            return said
+        conductor.wait(EVERY_S)
 
 
 def _remember(this: _Run) -> Said:

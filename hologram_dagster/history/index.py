@@ -10,9 +10,8 @@ The index proves nothing and can lose nothing: all of it follows from the record
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import pandas as pd
 from sqlalchemy import Connection, bindparam, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
@@ -21,6 +20,10 @@ from hologram_dagster.evidence.record import Record, iso
 from hologram_dagster.history.database import INCOMPLETE, Database
 from hologram_dagster.history.tables import COLUMNS, figures, meta, points, records, series
 from hologram_dagster.protocol.canonical import sha256_hex
+
+if TYPE_CHECKING:
+    # pandas takes longer to load than most verbs take altogether.
+    import pandas as pd
 
 FILE_NAME = "history.sqlite"
 # The fact by which a paired measurement names the commit it was compared with.
@@ -132,14 +135,14 @@ class History:
         self._database.make_sound()
         return self._database.run_once(work)
 
-    def read(self, of: Series, *, last: int = 200) -> pd.DataFrame:
+    def read(self, of: Series, *, last: int = 200) -> "pd.DataFrame":
         """The newest `last` figures of a series, oldest first.
 
         Columns: run_id, value, commit, baseline (the commit it was compared with, or
         None), status, finished_at (UTC). Its time does not grow with the history.
         """
 
-        def work() -> pd.DataFrame:
+        def work() -> "pd.DataFrame":
             with self._database.reading() as connection:
                 rows = connection.execute(_END_OF_SERIES, {**asdict(of), "last": last}).all()
             return _frame(rows[::-1], _END_COLUMNS)
@@ -159,7 +162,7 @@ class History:
 
         return self._database.run(work)
 
-    def chunks(self) -> Iterator[pd.DataFrame]:
+    def chunks(self) -> "Iterator[pd.DataFrame]":
         """Every figure as flat rows (`tables.COLUMNS`), by series and time, some thousands at once.
 
         At least one chunk, which is empty where there is nothing.
@@ -236,7 +239,9 @@ class _Writer:
         return self._numbers[key]
 
 
-def _frame(rows: Sequence[Any], columns: Sequence[str]) -> pd.DataFrame:
+def _frame(rows: Sequence[Any], columns: Sequence[str]) -> "pd.DataFrame":
+    import pandas as pd
+
     frame = pd.DataFrame.from_records([tuple(row) for row in rows], columns=list(columns))
     frame["value"] = frame["value"].astype(float)
     frame["finished_at"] = pd.to_datetime(frame["finished_at"], format=_TIME_FORMAT, utc=True)

@@ -12,13 +12,17 @@ import math
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from hologram_dagster.history import changepoints
 from hologram_dagster.history.changepoints import LEAST_VALUES, ChangePoint
 from hologram_dagster.observation import Status
+
+if TYPE_CHECKING:
+    # pandas takes longer to load than most verbs take altogether.
+    import pandas as pd
 
 # Smaller changes are within what the placing of memory and code does to a build.
 LEAST_CHANGE_PCT = 2.0
@@ -97,7 +101,7 @@ class Trend:
 
 
 def find_trend(
-    points: pd.DataFrame,
+    points: "pd.DataFrame",
     *,
     name: str,
     baseline: str | None = None,
@@ -131,7 +135,7 @@ def find_trend(
     return Trend(name, status, days, changes, baseline, message, tuple(notes))
 
 
-def _usable(points: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def _usable(points: "pd.DataFrame") -> "tuple[pd.DataFrame, list[str]]":
     """The points that are ratios, and notes on the others."""
     # What failed was measured; what erred or was not decided was not.
     measured = points["status"].isin([str(Status.PASSED), str(Status.FAILED)])
@@ -144,7 +148,7 @@ def _usable(points: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return points[measured & ratio], notes
 
 
-def _days(points: pd.DataFrame) -> tuple[Day, ...]:
+def _days(points: "pd.DataFrame") -> tuple[Day, ...]:
     ordered = points.sort_values("finished_at", kind="stable")
     return tuple(
         Day(

@@ -10,14 +10,16 @@ are not stretched; texts stand beside it.
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from hologram_dagster.history.baseline import Baseline
 from hologram_dagster.history.trend import Change, Trend
 from hologram_dagster.reports.reading import FAILED, number_text, text_of, time_text
 from hologram_dagster.reports.tables import Cell, Cells, Column, Limits, Table, latest
+
+if TYPE_CHECKING:
+    # pandas takes longer to load than most verbs take altogether.
+    import pandas as pd
 
 WIDTH, HEIGHT = 1000, 100
 _MOST_ROWS = 10
@@ -36,7 +38,7 @@ class Ratios:
     """
 
     kind: str
-    points: pd.DataFrame
+    points: "pd.DataFrame"
     trend: Trend
     baselines: Sequence[Baseline] = ()
     margin_pct: float | None = None

@@ -19,7 +19,6 @@ from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 from packaging.utils import canonicalize_name
 
@@ -131,6 +130,9 @@ def _to_bytes(document: dict[str, Any]) -> bytes:
 
 def schema_fault(data: bytes) -> str | None:
     """Where `data` is not CycloneDX 1.6 by the strict schema; None if it is."""
+    # Loads half a second's worth of JSON Schema, which what merely reads bills does without.
+    from cyclonedx.validation.json import JsonStrictValidator
+
     try:
         fault = JsonStrictValidator(SchemaVersion.V1_6).validate_str(data.decode())
     except ValueError as error:
