@@ -200,7 +200,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
 }
 
 _ALL = frozenset(ProfileName)
-_STRICT = frozenset({ProfileName.MAIN, ProfileName.NIGHTLY})
+STRICT = frozenset({ProfileName.MAIN, ProfileName.NIGHTLY})
 _NIGHTLY = frozenset({ProfileName.NIGHTLY})
 
 # Evidence kind (= asset name) -> the profiles that require it.
@@ -215,15 +215,15 @@ EVIDENCE: Mapping[str, frozenset[ProfileName]] = {
     "e2e_publish": _ALL,
     "e2e_install": _ALL,
     "e2e_use": _ALL,
-    "e2e_strict": _STRICT,
+    "e2e_strict": STRICT,
     **dict.fromkeys(TRAFFIC, _NIGHTLY),
     "secrets_scan": _ALL - {ProfileName.DEV},
     **dict.fromkeys(TESTED, _NIGHTLY),
     "quarantine": _ALL - {ProfileName.DEV},
-    "sbom": _STRICT,
+    "sbom": STRICT,
     "vulnerabilities": _NIGHTLY,
     # Last: the other evidence is among its materials.
-    "provenance": _STRICT,
+    "provenance": STRICT,
 }
 
 

@@ -146,6 +146,12 @@ class Settings(Timetable):
     allow_ephemeral: bool = _variable(
         "HOLOGRAM_ALLOW_EPHEMERAL", False, "let the gate run on a Dagster instance that is thrown away"
     )
+    operation_keys: Path | None = _variable(
+        "HOLOGRAM_OPERATION_KEYS", None, "file of the keys that sign operations, as the registry has it"
+    )
+    require_strict: bool = _variable(
+        "HOLOGRAM_REQUIRE_STRICT", False, "fail the evidence on a registry that does not check operations"
+    )
     allow_disruption: str | None = _variable(
         "HOLOGRAM_ALLOW_DISRUPTION", None, "hosts (comma between) whose services load and chaos may disturb"
     )

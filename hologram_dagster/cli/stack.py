@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from hologram_dagster.files import make_untracked
+from hologram_dagster.gate.run import signer_of
 from hologram_dagster.settings import load_settings
 from hologram_dagster.stack.stack import Stack
 from hologram_dagster.stack.status import status as stack_status
@@ -32,6 +33,7 @@ def up(
     demo: bool = typer.Option(
         False, help="Seed demo/object/alpha and the protected secure/object/admin-only."
     ),
+    strict: bool = typer.Option(False, help="Refuse mutations without frame, nonce and proof of this key."),
 ) -> None:
     """Run a stack until stopped, and print the variables that point the gate at it.
 
@@ -40,8 +42,15 @@ def up(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    folder = _own_folder()
     with Stack.start(
-        _own_folder(), ipfs_port=ipfs_port, graphql_port=graphql_port, demo=demo, nodes=nodes
+        folder,
+        ipfs_port=ipfs_port,
+        graphql_port=graphql_port,
+        demo=demo,
+        nodes=nodes,
+        signer=signer_of(load_settings()),
+        strict=strict,
     ) as stack:
         for name, value in stack.variables().items():
             typer.echo(f"export {name}={value}")

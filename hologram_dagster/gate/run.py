@@ -163,6 +163,16 @@ def open_signer(settings: Settings) -> Signer:
     if not settings.reports_dir.exists():
         # One that is there may hold files that the user keeps in the repository.
         make_untracked(settings.reports_dir)
+    return signer_of(settings)
+
+
+def signer_of(settings: Settings) -> Signer:
+    """The key of `open_signer`, and nothing else made but it.
+
+    Raises:
+        SettingsError: it is no Ed25519 key.
+        HologramError: it cannot be written.
+    """
     given = settings.signing_key.get_secret_value() if settings.signing_key else None
     return load_or_create_signer(settings.state_dir / KEY_FILE, given)
 

@@ -16,8 +16,11 @@ from hologram_dagster.errors import HologramError
 from hologram_dagster.gate.run import GateRun
 from hologram_dagster.ipfs.client import IpfsClient
 from hologram_dagster.perf.cold_warm import Serve
+from hologram_dagster.profiles import STRICT
 from hologram_dagster.protocol.canonical import sha256_hex, stable
 from hologram_dagster.registry.client import RegistryClient
+from hologram_dagster.registry.operation_keys import load_operation_keys
+from hologram_dagster.registry.operator import Operator, operating_as
 from hologram_dagster.registry.process import RegistryProcess
 from hologram_dagster.settings import Settings
 from hologram_dagster.stack.stack import Stack
@@ -57,8 +60,27 @@ def own_endpoints(settings: Settings) -> Endpoints | None:
 
 
 @contextmanager
+def open_endpoints(run: GateRun) -> Iterator[Endpoints]:
+    """The user's services, else an embedded stack; meanwhile this process signs its operations as the run.
+
+    Raises:
+        HologramError: see `own_endpoints` and `start_embedded_stack`; `HOLOGRAM_OPERATION_KEYS` names no
+            file of keys.
+    """
+    own = own_endpoints(run.settings)
+    if own is None:
+        with start_embedded_stack(run) as embedded:
+            yield embedded
+        return
+    path = run.settings.operation_keys
+    operator = Operator(run.signer, None if path is None else load_operation_keys(path).nonce_key)
+    with operating_as(operator):
+        yield own
+
+
+@contextmanager
 def start_embedded_stack(run: GateRun) -> Iterator[Endpoints]:
-    """A private stack for one run, in the state folder; removed with the run.
+    """A private stack for one run, in the state folder; removed with the run. Strict for main and nightly.
 
     Raises:
         HologramError: the node or the registry does not start.
@@ -67,7 +89,11 @@ def start_embedded_stack(run: GateRun) -> Iterator[Endpoints]:
     _remove_leftovers(stacks)
     folder = stacks / run.identity.run_id
     try:
-        with Stack.start(folder) as stack:
+        strict = run.plan.profile.name in STRICT
+        with (
+            Stack.start(folder, signer=run.signer, strict=strict) as stack,
+            operating_as(stack.operator),
+        ):
             yield Endpoints(stack.ipfs_api, stack.graphql_url, None, embedded=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -115,20 +115,34 @@ class NonceValidator:
 
         In the contract's order: used already, malformed, outside the window, of other data.
         """
-        found = self._form.fullmatch(nonce) if isinstance(nonce, str) else None
+        return self.refusal(data, nonce) or self.record(nonce)
+
+    def refusal(self, data: bytes, nonce: object) -> Refusal | None:
+        """Why `nonce` is not accepted for `data`; records nothing, so that more can be checked first."""
+        found = self._parse(nonce)
         if found is None:
             # What is malformed was never recorded, so nothing is lost by asking for the form first.
             return self._refuse(Refusal.MALFORMED)
-        nonce, timestamp, now = found[0], int(found[self._stamp]), self._clock()
+        timestamp, now = int(found[self._stamp]), self._clock()
         if self._meters is not None:
             self._meters.age(now - timestamp)
         refusal = (
-            (Refusal.REPLAYED if self._nonces.used(nonce, timestamp) else None)
+            (Refusal.REPLAYED if self._nonces.used(found[0], timestamp) else None)
             or self._window.refusal(timestamp, now)
             or (None if self._is_of(found, data) else Refusal.MISMATCH)
-            or self._nonces.use(nonce, timestamp, now)
         )
         return None if refusal is None else self._refuse(refusal)
+
+    def record(self, nonce: object) -> Refusal | None:
+        """Use up a nonce in which `refusal` found nothing; of all who do, exactly one gets None."""
+        found = self._parse(nonce)
+        if found is None:
+            return self._refuse(Refusal.MALFORMED)
+        refusal = self._nonces.use(found[0], int(found[self._stamp]), self._clock())
+        return None if refusal is None else self._refuse(refusal)
+
+    def _parse(self, nonce: object) -> re.Match[str] | None:
+        return self._form.fullmatch(nonce) if isinstance(nonce, str) else None
 
     def _is_of(self, found: re.Match[str], data: bytes) -> bool:
         if self._key is None:
@@ -141,18 +155,28 @@ class NonceValidator:
         return refusal
 
 
-def frame(data: str, now: float) -> dict[str, object]:
-    """A frame of the contract around the text `data`, with its nonce, at `now` (epoch seconds)."""
-    return {"data": data, "nonce": mint(data.encode(), now), "timestamp": int(now), "protocol": "ctp96"}
+def frame(data: str, now: float, *, key: bytes | None = None) -> dict[str, object]:
+    """A frame of the contract around the text `data`, with its nonce, at `now` (epoch seconds).
+
+    With a `key` the nonce has the authenticated form.
+    """
+    nonce = mint(data.encode(), now) if key is None else mint_authenticated(data.encode(), key, now)
+    return {"data": data, "nonce": nonce, "timestamp": int(now), "protocol": "ctp96"}
+
+
+def framed(received: Mapping[str, object]) -> bytes | None:
+    """The data of a frame of the contract; None for what has not its form."""
+    data, nonce, timestamp = (received.get(name) for name in ("data", "nonce", "timestamp"))
+    stamped = isinstance(nonce, str) and type(timestamp) is int and nonce.split("_")[1:2] == [str(timestamp)]
+    if not stamped or not isinstance(data, str) or received.get("protocol") != "ctp96":
+        return None
+    try:
+        return data.encode()
+    except UnicodeEncodeError:
+        return None
 
 
 def frame_refusal(validator: NonceValidator, received: Mapping[str, object]) -> Refusal | None:
     """Why a frame of the contract is not accepted; None for the first of its nonce."""
-    data, nonce, timestamp = (received.get(name) for name in ("data", "nonce", "timestamp"))
-    stamped = isinstance(nonce, str) and type(timestamp) is int and nonce.split("_")[1:2] == [str(timestamp)]
-    if not stamped or not isinstance(data, str) or received.get("protocol") != "ctp96":
-        return Refusal.MALFORMED
-    try:
-        return validator.check(data.encode(), nonce)
-    except UnicodeEncodeError:
-        return Refusal.MALFORMED
+    data = framed(received)
+    return Refusal.MALFORMED if data is None else validator.check(data, received["nonce"])

@@ -8,7 +8,8 @@ needs no clock.
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
 
 from hologram_dagster.errors import FormatError
 from hologram_dagster.protocol.canonical import ccm_ordered, sha256_hex
@@ -36,6 +37,22 @@ _CHAIN_FIELDS: Final[Mapping[str, type]] = {
     "public_key": str,
     "block_count": int,
 }
+
+
+class Flaw(StrEnum):
+    """What can be wrong with a proof."""
+
+    MISSING = "missing_proof"
+    MALFORMED = "malformed"
+    MISMATCH = "hash_mismatch"
+    SIGNATURE = "bad_signature"
+
+
+class Fault(NamedTuple):
+    """Why a proof does not hold: which flaw, and one sentence."""
+
+    flaw: Flaw
+    why: str
 
 
 def _without_proof(obj: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,17 +143,26 @@ def check(obj: Mapping[str, Any], *, trusted: Collection[str] | None = None) -> 
 
     `trusted` holds the key ids or public keys (hex) that may sign; None lets any.
     """
+    found = fault(obj, trusted=trusted)
+    return None if found is None else found.why
+
+
+def fault(obj: Mapping[str, Any], *, trusted: Collection[str] | None = None) -> Fault | None:
+    """`check`, with the flaw named."""
     proof = obj.get(FIELD)
-    if (fault := _form_fault(proof, _PROOF_FIELDS, VALIDATOR)) or not isinstance(proof, Mapping):
-        return fault
+    if not isinstance(proof, Mapping):
+        return Fault(Flaw.MISSING, "there is no proof")
+    if form := _form_fault(proof, _PROOF_FIELDS, VALIDATOR):
+        return Fault(Flaw.MALFORMED, form)
     try:
         if content_hash(obj) != proof["hash"]:
-            return "the content is not what was hashed"
+            return Fault(Flaw.MISMATCH, "the content is not what was hashed")
         if order_hash(obj) != proof["order_hash"]:
-            return "the content is not in the order that was hashed"
+            return Fault(Flaw.MISMATCH, "the content is not in the order that was hashed")
     except FormatError as error:
-        return str(error)
-    return _signature_fault(proof, _message(proof), trusted)
+        return Fault(Flaw.MALFORMED, str(error))
+    signature = _signature_fault(proof, _message(proof), trusted)
+    return None if signature is None else Fault(Flaw.SIGNATURE, signature)
 
 
 def chain_hash(blocks: Sequence[Mapping[str, Any]]) -> str:

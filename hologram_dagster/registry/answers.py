@@ -7,7 +7,7 @@ from typing import Any
 from graphql import GraphQLError
 from starlette.responses import Response
 
-from hologram_dagster.registry.faults import Code, RefusedError
+from hologram_dagster.registry.faults import Code, OperationCode, RefusedError
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,9 @@ def as_json(content: Any, status: int = 200, headers: dict[str, str] | None = No
     return Response(body, status, {**_HEADERS, **(headers or {})}, media_type="application/json")
 
 
-def refusal(status: int, code: Code, message: str, headers: dict[str, str] | None = None) -> Response:
+def refusal(
+    status: int, code: Code | OperationCode, message: str, headers: dict[str, str] | None = None
+) -> Response:
     """An HTTP error in the form of a GraphQL error."""
     return as_json({"errors": [{"message": message, "extensions": {"code": code}}]}, status, headers)
 
@@ -34,8 +36,13 @@ def overloaded() -> Response:
         503,
         Code.OVERLOADED,
         f"the registry is busy; try again in {RETRY_AFTER_S} s.",
-        {"Retry-After": str(RETRY_AFTER_S)},
+        retry_headers(503),
     )
+
+
+def retry_headers(status: int) -> dict[str, str] | None:
+    """The headers of a refusal that says when to come again."""
+    return {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
 
 
 def formatted(error: GraphQLError, _debug: bool = False) -> dict[str, Any]:
@@ -46,7 +53,7 @@ def formatted(error: GraphQLError, _debug: bool = False) -> dict[str, Any]:
     while isinstance(original, GraphQLError) and original.original_error is not None:
         original = original.original_error
     if original is None or isinstance(original, GraphQLError):
-        code = Code.BAD_REQUEST
+        code: Code | OperationCode = Code.BAD_REQUEST
     elif isinstance(original, RefusedError):
         code = original.code
     else:

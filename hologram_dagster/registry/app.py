@@ -30,7 +30,8 @@ from starlette.routing import Route, WebSocketRoute
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.ipfs.client import IpfsClient
-from hologram_dagster.registry.answers import as_json, formatted, overloaded, refusal
+from hologram_dagster.protocol.operation import Operation
+from hologram_dagster.registry.answers import as_json, formatted, overloaded, refusal, retry_headers
 from hologram_dagster.registry.auth import Access, Caller
 from hologram_dagster.registry.catalogue import Catalogue
 from hologram_dagster.registry.content_catalogue import ContentCatalogue
@@ -38,8 +39,11 @@ from hologram_dagster.registry.documents import DocumentError, Documents
 from hologram_dagster.registry.events import Events
 from hologram_dagster.registry.faults import Code, RefusedError
 from hologram_dagster.registry.figures import PROMETHEUS_MEDIA_TYPE, Figures
+from hologram_dagster.registry.guard import Guard, Mode, OperationRefusedError, window_of
 from hologram_dagster.registry.integrity import Integrity
 from hologram_dagster.registry.lanes import Lane, LaneFullError
+from hologram_dagster.registry.nonce_store import SharedNonces
+from hologram_dagster.registry.operation_keys import OperationKeys
 from hologram_dagster.registry.pins import Pins
 from hologram_dagster.registry.resolvers import Asking, Parts, build_schema
 from hologram_dagster.registry.store import Store
@@ -69,15 +73,23 @@ class _BadRequestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Query:
-    text: str
-    variables: dict[str, Any] | None
-    operation: str | None
+    operation: Operation
+    extensions: dict[str, Any]
 
 
-def create_app(*, database: str, ipfs_api: str, access: Access) -> Starlette:
+def create_app(
+    *,
+    database: str,
+    ipfs_api: str,
+    access: Access,
+    mode: Mode = Mode.OPTIONAL,
+    keys: OperationKeys | None = None,
+    guard: type[Guard] = Guard,
+) -> Starlette:
     """The registry as an ASGI application; see `server` for the process.
 
-    `database` is SQLAlchemy's URL, `ipfs_api` the URL or multiaddr of an IPFS node's RPC.
+    `database` is SQLAlchemy's URL, `ipfs_api` the URL or multiaddr of an IPFS node's RPC. `mode`,
+    `keys` and `guard`: see `guard`.
 
     Raises:
         HologramError: the database cannot be opened.
@@ -87,6 +99,8 @@ def create_app(*, database: str, ipfs_api: str, access: Access) -> Starlette:
     probe = IpfsClient(ipfs_api, timeout_s=READINESS_TIMEOUT_S)
     figures, events = Figures(), Events()
     pins, integrity = Pins(store, ipfs), Integrity(figures, events)
+    nonces = SharedNonces(store.engine, window_of(mode))
+    door = guard(nonces, mode=mode, keys=keys, meters=figures.nonces(nonces))
     schema = build_schema(
         Parts(
             catalogue=Catalogue(store, pins, access, integrity),
@@ -94,10 +108,11 @@ def create_app(*, database: str, ipfs_api: str, access: Access) -> Starlette:
             figures=figures,
             events=events,
             access=access,
+            guard=door,
         )
     )
     documents = Documents(schema)
-    endpoint = _Endpoint(schema, documents, access, figures)
+    endpoint = _Endpoint(schema, documents, access, figures, door)
     subscriptions = Subscriptions(schema, documents, access)
     figures.watch("connections", "WebSocket connections open.", lambda: subscriptions.connections)
     figures.watch("subscriptions", "Subscriptions that listen.", lambda: events.listeners)
@@ -137,7 +152,10 @@ async def _health(_: Request) -> Response:
 class _Endpoint:
     """`POST /graphql`. Reads and mutations wait in lanes of their own."""
 
-    def __init__(self, schema: GraphQLSchema, documents: Documents, access: Access, figures: Figures) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, documents: Documents, access: Access, figures: Figures, guard: Guard
+    ) -> None:
+        self._guard = guard
         self._schema = schema
         self._documents = documents
         self._access = access
@@ -167,11 +185,16 @@ class _Endpoint:
             return refusal(error.status, Code.BAD_REQUEST, str(error), {"Connection": "close"})
         caller = self._access.identify(request.headers.get("authorization"))
         try:
-            document = self._documents.known(query.text)
+            document = self._documents.known(query.operation.query)
             if document is None:
-                document = await self._reads.run(lambda: self._documents.prepare(query.text))
-            lane = self._lane(document, query.operation)
+                document = await self._reads.run(lambda: self._documents.prepare(query.operation.query))
+            lane = self._lane(document, query.operation.name)
             result = await lane.run(lambda: self._execute(document, query, caller))
+        except OperationRefusedError as error:
+            return refusal(error.status, error.code, str(error), retry_headers(error.status))
+        except RefusedError as error:
+            # The nonces cannot be asked: nothing passes unchecked.
+            return refusal(503, error.code, str(error), retry_headers(503))
         except DocumentError as error:
             return as_json({"errors": [formatted(fault) for fault in error.errors]}, 400)
         except LaneFullError:
@@ -193,12 +216,16 @@ class _Endpoint:
         return self._mutations if kind is OperationType.MUTATION else self._reads
 
     def _execute(self, document: DocumentNode, query: _Query, caller: Caller) -> ExecutionResult:
+        operation = query.operation
+        chosen = get_operation_ast(document, operation.name)
+        mutation = chosen is not None and chosen.operation is OperationType.MUTATION
+        self._guard.admit(operation, query.extensions, mutation=mutation)
         return execute_sync(
             self._schema,
             document,
             context_value=Asking(caller),
-            variable_values=query.variables,
-            operation_name=query.operation,
+            variable_values=None if operation.variables is None else dict(operation.variables),
+            operation_name=operation.name,
         )
 
 
@@ -222,6 +249,7 @@ class _Metrics:
                 "averageResponseTime": self._figures.average_response_ms,
                 "conservationViolations": self._figures.violations,
                 "bijectionIntegrity": self._figures.bijection_integrity,
+                "nonces": self._figures.of_nonces(),
             }
         )
 
@@ -281,7 +309,10 @@ async def _read_query(request: Request) -> _Query:
         raise _BadRequestError(400, "`variables` is not a JSON object.")
     if not (operation is None or isinstance(operation, str)):
         raise _BadRequestError(400, "`operationName` is not a text.")
-    return _Query(content["query"], variables, operation or None)
+    extensions = content.get("extensions")
+    if not (extensions is None or isinstance(extensions, dict)):
+        raise _BadRequestError(400, "`extensions` is not a JSON object.")
+    return _Query(Operation(content["query"], variables, operation or None), extensions or {})
 
 
 async def _read_body(request: Request) -> bytes:

@@ -1,9 +1,12 @@
 """A registry's GraphQL client, for the gate and for tests.
 
-Works against any registry that speaks the contract, not only ours.
+Works against any registry that speaks the contract, not only ours. Where the process has an
+operator (`operator`) and the registry says that it understands it, mutations are signed.
 """
 
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
@@ -18,11 +21,14 @@ from gql.transport.exceptions import (
     TransportServerError,
 )
 from gql.transport.httpx import HTTPXTransport
-from graphql import GraphQLError
+from graphql import GraphQLError, OperationType, get_operation_ast
 
 from hologram_dagster.errors import HologramError, ServiceError, ServiceTimeoutError
+from hologram_dagster.protocol.operation import Operation, extensions_of
+from hologram_dagster.registry.operator import Operator, current_operator
 
 _MAX_QUOTED = 300
+_SECURITY = "{ operationSecurity { mode nonces proofChain } }"
 
 
 class RegistryError(ServiceError):
@@ -61,6 +67,29 @@ def _cut(text: str) -> str:
     return text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}…"
 
 
+@dataclass(frozen=True, slots=True)
+class OperationSecurity:
+    """What a registry says that it asks of operations (`mode`), and which forms of nonces it takes."""
+
+    mode: str
+    nonces: frozenset[str]
+
+
+class _SignedRequest(GraphQLRequest):
+    """A request that carries `extensions`."""
+
+    def __init__(self, request: GraphQLRequest, operator: Operator) -> None:
+        super().__init__(request)
+        sent = super().payload
+        operation = Operation(sent["query"], sent.get("variables"), sent.get("operationName"))
+        signed = extensions_of(operation, operator.signer, now=time.time(), nonce_key=operator.nonce_key)
+        self._payload = {**sent, "extensions": signed}
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        return self._payload
+
+
 class RegistryClient:
     """One connection to the registry at `url`, kept open between requests.
 
@@ -79,6 +108,7 @@ class RegistryClient:
         )
         self._client = Client(transport=self._transport, fetch_schema_from_transport=False)
         self._session: SyncClientSession = self._client.connect_sync()  # type: ignore[no-untyped-call]
+        self._asked: tuple[OperationSecurity | None] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -101,6 +131,32 @@ class RegistryClient:
             HologramError: `query` is not GraphQL.
         """
         request = GraphQLRequest(_parsed(query), variable_values=dict(variables) if variables else None)
+        operator = current_operator()
+        if operator is not None and operator.nonce_key is not None and _is_mutation(request):
+            security = self.security()
+            # Contract nonces of two equal operations in one second are the same: an honest repetition would
+            # be refused. Without the shared key, the registry does not know our signature either.
+            if security is not None and "authenticated" in security.nonces:
+                request = _SignedRequest(request, operator)
+        return self._send(request)
+
+    def security(self) -> OperationSecurity | None:
+        """What the registry asks of operations; None for one that says nothing. Asked once.
+
+        Raises:
+            RegistryError, RegistryTimeoutError: there was no answer.
+        """
+        if self._asked is None:
+            try:
+                answer = self._send(GraphQLRequest(_parsed(_SECURITY)))
+            except RegistryError as error:
+                if not isinstance(error.__cause__, TransportQueryError) and (error.status or 500) >= 500:
+                    raise
+                answer = {}
+            self._asked = (_security_of(answer.get("operationSecurity")),)
+        return self._asked[0]
+
+    def _send(self, request: GraphQLRequest) -> dict[str, Any]:
         try:
             return self._session.execute(request)
         except TransportQueryError as error:
@@ -122,6 +178,18 @@ class RegistryClient:
 
     def _of_status(self, status: int | None) -> RegistryError:
         return RegistryError(f"the registry at {self.url} answered with HTTP status {status}.", status=status)
+
+
+def _is_mutation(request: GraphQLRequest) -> bool:
+    chosen = get_operation_ast(request.document, request.operation_name)
+    return chosen is not None and chosen.operation is OperationType.MUTATION
+
+
+def _security_of(said: object) -> OperationSecurity | None:
+    match said:
+        case {"mode": str(mode), "nonces": list(nonces), "proofChain": "ed25519"}:
+            return OperationSecurity(mode, frozenset(map(str, nonces)))
+    return None
 
 
 def _of_errors(errors: list[Any]) -> RegistryError:

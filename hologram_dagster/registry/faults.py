@@ -20,6 +20,21 @@ class Code(StrEnum):
     INTERNAL = "INTERNAL"
 
 
+class OperationCode(StrEnum):
+    """Why an operation is not done for what it carries; in the contract's words where it has some (4.2)."""
+
+    MISSING_FRAME = "missing_frame"
+    MISSING_PROOF = "missing_proof"
+    MALFORMED = "malformed"
+    REPLAY_DETECTED = "replay_detected"
+    OUTSIDE_WINDOW = "outside_window"
+    HASH_MISMATCH = "hash_mismatch"
+    BAD_SIGNATURE = "bad_signature"
+    UNTRUSTED_KEY = "untrusted_key"
+    REVOKED_KEY = "revoked_key"
+    NONCES_FULL = "nonces_full"
+
+
 class Violation(StrEnum):
     """Which law a row breaks that was altered behind the registry's back."""
 
@@ -30,7 +45,7 @@ class Violation(StrEnum):
 class RefusedError(HologramError):
     """A request the registry does not do: its code, and one sentence for the caller."""
 
-    def __init__(self, code: Code, message: str) -> None:
+    def __init__(self, code: Code | OperationCode, message: str) -> None:
         super().__init__(message)
         self.code = code
 

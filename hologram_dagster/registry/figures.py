@@ -5,14 +5,20 @@ Times are kept in seconds and told in milliseconds where the contract's fields a
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from hologram_dagster.protocol.nonce import Meters
+from hologram_dagster.protocol.nonces import Refusal
 from hologram_dagster.registry.faults import Violation
+from hologram_dagster.registry.nonce_store import SharedNonces
 
 PROMETHEUS_MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _PREFIX = "hologram_registry"
+# Ages of nonces, seconds; below 0 they are from the future.
+_AGES_S = (-300, -30, -5, 0, 1, 5, 15, 30, 60, 120, 300)
 _BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -38,6 +44,53 @@ class Figures:
         self._violations = Counter(
             f"{_PREFIX}_violations", "Altered rows that were read.", ["violation"], registry=self._all
         )
+
+        self._nonce_ages = Histogram(
+            f"{_PREFIX}_nonce_age_seconds",
+            "How old the well-formed nonces were that came; negative: from the future.",
+            buckets=_AGES_S,
+            registry=self._all,
+        )
+        self._nonces_refused = Counter(
+            f"{_PREFIX}_nonces_refused", "Nonces refused, by reason.", ["reason"], registry=self._all
+        )
+        for reason in Refusal:
+            self._nonces_refused.labels(reason)
+        self._nonce_rate = 0.0
+
+    def nonces(self, table: SharedNonces) -> Meters:
+        """The meters of nonces that are used up in `table`."""
+        self._nonce_rate = table.safe_rate
+        self.watch(
+            "nonce_safe_rate", "Nonces a second that the table bears for ever.", lambda: table.safe_rate
+        )
+        return Meters(
+            age=self._nonce_ages.observe, refused=lambda reason: self._nonces_refused.labels(reason).inc()
+        )
+
+    def of_nonces(self) -> dict[str, Any]:
+        """The meters of nonces: `age` as a histogram (a count for each upper limit in seconds), what was
+        refused as too old, in the future and replayed, and the rate a second that is safe for ever."""
+        refused = {
+            sample.labels["reason"]: int(sample.value)
+            for metric in self._nonces_refused.collect()
+            for sample in metric.samples
+            if sample.name.endswith("_total")
+        }
+        ages = {
+            sample.labels["le"]: int(sample.value)
+            for metric in self._nonce_ages.collect()
+            for sample in metric.samples
+            if sample.name.endswith("_bucket")
+        }
+        return {
+            "age": ages,
+            "tooOld": refused[Refusal.TOO_OLD],
+            "inFuture": refused[Refusal.IN_FUTURE],
+            "replayed": refused[Refusal.REPLAYED],
+            "refused": refused,
+            "safeRate": self._nonce_rate,
+        }
 
     def watch(self, name: str, description: str, read: Callable[[], float]) -> None:
         """Tell Prometheus a figure that is read when asked for."""

@@ -17,6 +17,8 @@ from hologram_dagster.registry.store import storage_guarded
 from hologram_dagster.registry.tables import for_single_reads, nonce_floor, nonces
 
 _SWEEP_EVERY_S: Final = 1.0
+# Else PostgreSQL's driver does not tell how many rows an INSERT made.
+_COUNT_ROWS: Final = {"preserve_rowcount": True}
 _USED = select(nonces.c.timestamp).where(nonces.c.nonce == bindparam("key"))
 
 
@@ -64,7 +66,7 @@ class SharedNonces:
         )
         statement = self._insert(nonces).from_select(["nonce", "timestamp"], row).on_conflict_do_nothing()
         with self._engine.begin() as connection:
-            won = connection.execute(statement).rowcount == 1
+            won = connection.execute(statement, execution_options=_COUNT_ROWS).rowcount == 1
         if won:
             with self._lock:
                 self._count += 1

@@ -26,8 +26,20 @@ _MAX_LOG_BYTES = 1 << 20
 class RegistryProcess:
     """One registry. Its database and log are in `folder`; the port stays over restarts."""
 
-    def __init__(self, folder: Path, *, ipfs_api: str, port: int, tokens: Path | None, database: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        ipfs_api: str,
+        port: int,
+        tokens: Path | None,
+        database: str,
+        operation_keys: Path | None,
+        strict: bool,
+    ) -> None:
         """Prefer `start`, which also starts the process."""
+        self._operation_keys = operation_keys
+        self._strict = strict
         self.folder = folder
         self.database = database
         self._ipfs_api = ipfs_api
@@ -45,11 +57,14 @@ class RegistryProcess:
         port: int = 0,
         tokens: Path | None = None,
         database: str | None = None,
+        operation_keys: Path | None = None,
+        strict: bool = False,
     ) -> Self:
         """Start a registry over the IPFS node at `ipfs_api`, and wait until it serves.
 
         `port` 0 takes a free one. `database` is SQLAlchemy's URL (default: an SQLite file
-        in `folder`).
+        in `folder`). `operation_keys` is the file of those whose signed operations count;
+        `strict` takes no other mutations (see `guard`).
 
         Raises:
             HologramError: it did not start; the text is what it said.
@@ -61,6 +76,8 @@ class RegistryProcess:
             port=port,
             tokens=tokens.absolute() if tokens else None,
             database=database or f"sqlite:///{folder / 'registry.sqlite'}",
+            operation_keys=operation_keys.absolute() if operation_keys else None,
+            strict=strict,
         )
         registry._launch()
         return registry
@@ -126,7 +143,10 @@ class RegistryProcess:
     def _command(self) -> list[str]:
         command = [sys.executable, "-P", "-m", "hologram_dagster.registry.server"]
         command += ["--port", str(self._port), "--database", self.database, "--ipfs-api", self._ipfs_api]
-        return command if self._tokens is None else [*command, "--tokens", str(self._tokens)]
+        for option, path in (("--tokens", self._tokens), ("--operation-keys", self._operation_keys)):
+            if path is not None:
+                command += [option, str(path)]
+        return [*command, "--strict"] if self._strict else command
 
     def _launch(self) -> None:
         try:

@@ -26,6 +26,7 @@ from hologram_dagster.registry.catalogue import Catalogue
 from hologram_dagster.registry.content_catalogue import ContentCatalogue
 from hologram_dagster.registry.events import ConservationViolation, ContentResolved, Events
 from hologram_dagster.registry.figures import Figures
+from hologram_dagster.registry.guard import Guard
 from hologram_dagster.registry.store import Content, Entry, Filters
 from hologram_dagster.registry.witness import Witness, witness_of
 
@@ -51,6 +52,7 @@ class Parts:
     figures: Figures
     events: Events
     access: Access
+    guard: Guard
 
 
 def build_schema(parts: Parts) -> GraphQLSchema:
@@ -230,6 +232,10 @@ def _content_queries(parts: Parts) -> QueryType:
             "conservation_violations": figures.violations,
             "bijection_integrity": figures.bijection_integrity,
         }
+
+    @query.field("operationSecurity")
+    def operation_security(_: Any, __: GraphQLResolveInfo) -> dict[str, Any]:
+        return parts.guard.advertised()
 
     return query
 

@@ -19,6 +19,8 @@ from hologram_dagster.errors import HologramError
 from hologram_dagster.processes import LOOPBACK
 from hologram_dagster.registry.app import create_app
 from hologram_dagster.registry.auth import Access, load_access, open_access
+from hologram_dagster.registry.guard import Mode
+from hologram_dagster.registry.operation_keys import load_operation_keys
 from hologram_dagster.secrets.redactor import RedactingFilter
 
 ANNOUNCEMENT = "listening on "
@@ -37,6 +39,10 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--database", required=True, help="SQLAlchemy URL of SQLite or PostgreSQL")
     parser.add_argument("--ipfs-api", required=True, help="URL or multiaddr of the IPFS node's RPC")
     parser.add_argument("--tokens", type=Path, help="token file")
+    parser.add_argument("--operation-keys", type=Path, help="file of the keys that sign operations")
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse mutations without frame, nonce and proof"
+    )
     return parser.parse_args(arguments)
 
 
@@ -88,7 +94,15 @@ def main(arguments: Sequence[str]) -> int:
     try:
         access = _access(options.host, options.tokens)
         listener = _listen(options.host, options.port)
-        app = create_app(database=options.database, ipfs_api=options.ipfs_api, access=access)
+        if options.strict and options.operation_keys is None:
+            raise HologramError("--strict needs --operation-keys FILE: whose signatures count?")
+        app = create_app(
+            database=options.database,
+            ipfs_api=options.ipfs_api,
+            access=access,
+            mode=Mode.REQUIRED if options.strict else Mode.OPTIONAL,
+            keys=load_operation_keys(options.operation_keys) if options.operation_keys else None,
+        )
     except HologramError as error:
         sys.stderr.write(f"{error}\n")
         return 2

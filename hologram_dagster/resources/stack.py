@@ -11,7 +11,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from hologram_dagster.gate.run import GateRun
-from hologram_dagster.gate.services import Endpoints, own_endpoints, start_embedded_stack
+from hologram_dagster.gate.services import Endpoints, open_endpoints
 
 
 class StackResource(dg.ConfigurableResource["StackResource"]):
@@ -37,9 +37,7 @@ class StackResource(dg.ConfigurableResource["StackResource"]):
             HologramError: only one of the two is set, or the embedded stack does not start.
         """
         if self._endpoints is None:
-            self._endpoints = own_endpoints(run.settings) or self._cleanup.enter_context(
-                start_embedded_stack(run)
-            )
+            self._endpoints = self._cleanup.enter_context(open_endpoints(run))
         return self._endpoints
 
     def newly_used(self) -> Endpoints | None:

@@ -16,7 +16,10 @@ from hologram_dagster.errors import HologramError
 from hologram_dagster.ipfs.node import IpfsNode
 from hologram_dagster.ipfs.providers import join, start_node
 from hologram_dagster.processes import LOOPBACK, wait_until
+from hologram_dagster.protocol.signing import Signer
 from hologram_dagster.registry.auth import Role, token_named, write_token_file
+from hologram_dagster.registry.operation_keys import write_operation_keys
+from hologram_dagster.registry.operator import Operator, operating_as
 from hologram_dagster.registry.process import RegistryProcess
 from hologram_dagster.secrets.known import remember
 from hologram_dagster.stack import demo as demo_objects
@@ -25,6 +28,7 @@ from hologram_dagster.stack.status import forget, hold, note
 # Processes of a killed stack need a moment to be gone from their ports.
 _PORT_WAIT_S = 1.5
 _DEMO_NAME = "demo-admin"
+_OPERATION_KEYS = "operation_keys.json"
 # Each is a process of about 100 MB.
 MOST_NODES = 16
 
@@ -39,8 +43,10 @@ class Stack:
         registry: RegistryProcess,
         owned: ExitStack,
         token: str | None,
+        operator: Operator | None,
     ) -> None:
         """Prefer `start`. `owned` closes what was started, `token` is the demo's."""
+        self.operator = operator
         self.folder = folder
         self.nodes = tuple(nodes)
         self.registry = registry
@@ -57,12 +63,15 @@ class Stack:
         demo: bool = False,
         tokens: Path | None = None,
         nodes: int = 1,
+        signer: Signer | None = None,
+        strict: bool = False,
     ) -> Self:
         """Start `nodes` connected nodes and a registry over the first in `folder`; returns when all serve.
 
         Port 0 takes a free one; `ipfs_port` is the first node's. `demo` makes an admin token in
         `folder/tokens.json` (0600) and publishes the demo objects; mutations of open names need no token.
-        `tokens` is a token file of the user's.
+        `tokens` is a token file of the user's. `signer` is the one whose operations the registry knows;
+        `strict` makes it refuse all other mutations.
 
         Raises:
             HologramError: a port is taken (named with its option), a stack runs in
@@ -70,6 +79,8 @@ class Stack:
         """
         if demo and tokens is not None:
             raise HologramError("a demo stack makes its own token file: give either --demo or a token file.")
+        if strict and signer is None:
+            raise HologramError("a strict stack needs a key that signs operations.")
         if not 1 <= nodes <= MOST_NODES:
             raise HologramError(f"a stack has 1 to {MOST_NODES} IPFS nodes, not {nodes}: change --nodes.")
         folder = folder.absolute()
@@ -88,15 +99,22 @@ class Stack:
                 started.append(node)
             join(started)
             first = started[0]
+            operator = None if signer is None else _operator(folder / _OPERATION_KEYS, signer)
             registry = RegistryProcess.start(
-                folder / "registry", ipfs_api=first.api_url, port=graphql_port, tokens=tokens
+                folder / "registry",
+                ipfs_api=first.api_url,
+                port=graphql_port,
+                tokens=tokens,
+                operation_keys=None if operator is None else folder / _OPERATION_KEYS,
+                strict=strict,
             )
             owned.callback(registry.stop)
             if token is not None:
-                demo_objects.seed(first.api_url, registry.url, token)
+                with operating_as(operator):
+                    demo_objects.seed(first.api_url, registry.url, token)
             note(folder, ipfs_apis=[node.api_url for node in started], graphql_url=registry.url)
             owned.callback(forget, folder)
-            return cls(folder, started, registry, owned.pop_all(), token)
+            return cls(folder, started, registry, owned.pop_all(), token, operator)
 
     def __enter__(self) -> Self:
         return self
@@ -150,6 +168,8 @@ class Stack:
             variables["IPFS_APIS"] = ",".join(self.ipfs_apis)
         if self._token is not None:
             variables["GRAPHQL_TOKEN"] = self._token
+        if self.operator is not None:
+            variables["HOLOGRAM_OPERATION_KEYS"] = str(self.folder / _OPERATION_KEYS)
         return variables
 
     def rejoin(self) -> None:
@@ -181,6 +201,10 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def _operator(path: Path, signer: Signer) -> Operator:
+    return Operator(signer, write_operation_keys(path, [signer.public_hex]).nonce_key)
 
 
 def _demo_token(path: Path) -> str:

@@ -31,7 +31,7 @@ def test_anything_else_is_nobody(tmp_path: Path, header: str | None) -> None:
     assert access.identify(header) is ANONYMOUS or access.identify(header).role is None
 
 
-def refusal(action: Any, *arguments: Any) -> Code | None:
+def refusal(action: Any, *arguments: Any) -> object:
     try:
         action(*arguments)
     except RefusedError as refused:

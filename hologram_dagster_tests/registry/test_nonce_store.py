@@ -7,22 +7,39 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, MetaData, text
 
 from hologram_dagster.protocol.nonce import NonceValidator, mint
 from hologram_dagster.protocol.nonces import CONTRACT_WINDOW, Refusal
 from hologram_dagster.registry.faults import RefusedError
 from hologram_dagster.registry.nonce_store import SharedNonces
 from hologram_dagster.registry.tables import open_database
+from hologram_dagster_tests.postgres import POSTGRESQL, running_postgres
 
 pytestmark = pytest.mark.phase4_network
 
 NOW = 1_800_000_000.0
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'registry.sqlite'}"
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", POSTGRESQL])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'registry.sqlite'}"
+        return
+    url = request.getfixturevalue("server")
+    yield url
+    opened = open_database(url)
+    metadata = MetaData()
+    metadata.reflect(opened)
+    metadata.drop_all(opened)
+    opened.dispose()
 
 
 @pytest.fixture
@@ -102,7 +119,7 @@ def _race(url: str, start: float, won: "multiprocessing.Queue[list[int]]") -> No
 
 
 def test_of_threads_in_two_processes_exactly_one_wins(url: str, engine: Engine) -> None:
-    assert engine.dialect.name == "sqlite"
+    assert engine.dialect.name in url
     context = multiprocessing.get_context("fork")
     won: multiprocessing.Queue[list[int]] = context.Queue()
     start = time.time() + 0.5

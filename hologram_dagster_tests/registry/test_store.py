@@ -133,7 +133,7 @@ def test_pins_are_changed_by_one_at_a_time(
     monkeypatch.setattr(store, "_LOCK_WAIT_S", 1)
     # Another registry of the same PostgreSQL; of an SQLite file there is only one.
     other = Store(url) if url.startswith("postgresql") else database
-    refused: list[Code] = []
+    refused: list[object] = []
 
     def try_too() -> None:
         try:
