@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from hologram_dagster.defs import external
+from hologram_dagster.defs.chaos import assets as chaos
 from hologram_dagster.defs.e2e import assets as e2e
 from hologram_dagster.defs.gate_checks import gate_checks
 from hologram_dagster.defs.jobs import gate_jobs
@@ -53,6 +54,7 @@ def build_defs(
             source.revision,
             *perf.assets,
             *e2e.assets,
+            *chaos.assets,
             *security.assets,
             *quality.assets,
             *supply_chain.assets,

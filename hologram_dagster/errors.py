@@ -5,6 +5,7 @@ Everything raised for a user's mistake or a broken environment derives from
 shown without a traceback. Any other exception is a bug of ours.
 """
 
+from collections.abc import Iterator
 from json import JSONDecodeError
 
 
@@ -33,6 +34,19 @@ class ServiceError(HologramError):
 
 class ServiceTimeoutError(ServiceError):
     """A service gave no answer within the time allowed."""
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """`error` and all it was made from: causes, contexts, wrapped arguments."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        current = waiting.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        inner = [current.__cause__, current.__context__, *current.args, getattr(current, "reason", None)]
+        waiting.extend(each for each in inner if isinstance(each, BaseException))
 
 
 class TamperedError(HologramError):

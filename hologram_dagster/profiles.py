@@ -98,8 +98,13 @@ TRAFFIC: Mapping[str, Traffic] = {
         duration_s=10, workers=8, payload_bytes=4096, ops_per_s=20, least_delivered=0.6, above_mbps=0.05
     ),
 }
+# The chaos experiments; the short ones, which hardly depend on how busy the host is, are part of main, too.
+_SHORT_CHAOS = ("chaos_ipfs_restart", "chaos_heuristics")
+CHAOS = (*_SHORT_CHAOS, "chaos_gql_latency", "chaos_gql_backpressure", "chaos_partial_failure")
+# The cases of `chaos_partial_failure` that only a stack of our own can be put into.
+OWN_STACK_ONLY = frozenset({"ipfs_frozen", "database_locked", "node_stopped"})
 # What is refused where services that are not ours may not be disturbed (`gate.disruption`).
-DISRUPTIVE = frozenset({"perf_load", *TRAFFIC})
+DISRUPTIVE = frozenset({"perf_load", *TRAFFIC, *CHAOS})
 
 
 # Contract sections 7.1 and 7.4: the flake rate is under 2 %, at most 5 % of the tests are in quarantine.
@@ -217,6 +222,8 @@ EVIDENCE: Mapping[str, frozenset[ProfileName]] = {
     "e2e_use": _ALL,
     "e2e_strict": STRICT,
     **dict.fromkeys(TRAFFIC, _NIGHTLY),
+    **dict.fromkeys(CHAOS, _NIGHTLY),
+    **dict.fromkeys(_SHORT_CHAOS, _STRICT),
     "secrets_scan": _ALL - {ProfileName.DEV},
     **dict.fromkeys(TESTED, _NIGHTLY),
     "quarantine": _ALL - {ProfileName.DEV},

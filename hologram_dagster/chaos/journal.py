@@ -10,10 +10,12 @@ from datetime import datetime
 from enum import StrEnum
 
 from hologram_dagster.chaos.intervals import quantile
+from hologram_dagster.chaos.load import Operation
 from hologram_dagster.chaos.plan import Planned, as_json
 from hologram_dagster.observation import Finding, Observation, Status
 
 METHOD = "1"
+MOST_POINTS = 240
 _WORST_FIRST = (Status.FAILED, Status.ERROR, Status.INCONCLUSIVE, Status.NOT_APPLICABLE)
 
 
@@ -82,7 +84,10 @@ class Window:
 
 @dataclass(slots=True)
 class Journal:
-    """All of one experiment. Times are s since `origin_s` (`time.perf_counter`) and `started_at`."""
+    """All of one experiment. Times are s since `origin_s` (`time.perf_counter`) and `started_at`.
+
+    `timeline` is its load over time, thinned out (`sampled`).
+    """
 
     experiment: str
     title: str
@@ -96,6 +101,7 @@ class Journal:
     entries: list[Entry] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
     values: dict[str, float] = field(default_factory=dict)
+    timeline: Sequence[tuple[float, float, bool]] = ()
     finished_at: datetime | None = None
 
     @property
@@ -165,6 +171,7 @@ class Journal:
                 for window in self.windows
             ],
             "values": self.figures(),
+            "timeline": [[round(due, 3), round(latency, 1), done] for due, latency, done in self.timeline],
             "entries": [
                 {
                     "step": entry.step,
@@ -179,6 +186,18 @@ class Journal:
                 for entry in self.entries
             ],
         }
+
+
+def sampled(operations: Sequence[Operation], origin_s: float) -> list[tuple[float, float, bool]]:
+    """Operations for a plot: when each was due (s since `origin_s`), its latency (ms), whether it was done.
+
+    Of more than `MOST_POINTS` the slowest of each stretch of time is kept, and each that failed counts as
+    slower than any that was done: what a person looks for is never thinned out.
+    """
+    points = sorted((each.due_s - origin_s, each.latency_ms, each.done) for each in operations)
+    width = -(-len(points) // MOST_POINTS) or 1
+    stretches = (points[first : first + width] for first in range(0, len(points), width))
+    return [max(stretch, key=lambda point: (not point[2], point[1])) for stretch in stretches]
 
 
 def recovery_figures(times_ms: Sequence[float]) -> dict[str, float]:

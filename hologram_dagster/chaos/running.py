@@ -17,7 +17,7 @@ from pathlib import Path
 from hologram_dagster.chaos.comparing import differences
 from hologram_dagster.chaos.conducting import BrokenOff, Clocks, Conductor, Said
 from hologram_dagster.chaos.experiment import Action, Experiment, Fault, Leftover, Strike
-from hologram_dagster.chaos.journal import Journal, Step, Window
+from hologram_dagster.chaos.journal import Journal, Step, Window, sampled
 from hologram_dagster.chaos.journal_file import journal_path, write_journal
 from hologram_dagster.chaos.leftovers import Leftovers
 from hologram_dagster.chaos.permission import refusal
@@ -103,6 +103,8 @@ def run(
             conductor.note(Step.INTERRUPTION, "", Status.ERROR, f"broken off by {type(error).__name__}")
             raise
         finally:
+            if experiment.workload is not None:
+                journal.timeline = sampled(experiment.workload.load.operations, journal.origin_s)
             journal.finished_at = datetime.now(UTC)
             save()
     return journal

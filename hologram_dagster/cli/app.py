@@ -10,6 +10,7 @@ from hologram_dagster.cli import (
     badge,
     baseline,
     bridge,
+    chaos,
     exports,
     flakes,
     gate,
@@ -50,6 +51,7 @@ summary.register(app)
 prune.register(app)
 setup.register(app)
 app.add_typer(stack.app, name="stack")
+app.add_typer(chaos.app, name="chaos")
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(flakes.app, name="flakes")

@@ -223,7 +223,7 @@ def _deliver(services: Services, name: str, payload: bytes) -> None:
 
 def _end_of(error: HologramError) -> End:
     if isinstance(error, IpfsError):
-        if error.cause is Cause.INVALID_RESPONSE:
+        if error.cause in (Cause.INVALID_RESPONSE, Cause.OTHER_CONTENT):
             return End.WRONG
         status = error.http_status
     else:

@@ -7,6 +7,7 @@ follows from the results (`verdict`).
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from hologram_dagster.evidence.chaos_rules import chaos_checks
 from hologram_dagster.evidence.check import NOTHING, Check, CheckResult, Outcome, Severity
 from hologram_dagster.evidence.flake_rules import (
     attempts_recorded,
@@ -46,7 +47,7 @@ from hologram_dagster.evidence.supply_rules import (
     target_not_vulnerable,
 )
 from hologram_dagster.observation import Status
-from hologram_dagster.profiles import DRIFTS, OPERATIONS, REGRESSIONS, TRAFFIC, Operation, Plan
+from hologram_dagster.profiles import CHAOS, DRIFTS, OPERATIONS, REGRESSIONS, TRAFFIC, Operation, Plan
 
 __all__ = ["CHECKS", "Check", "CheckResult", "Severity", "judge", "judge_gathered"]
 
@@ -135,6 +136,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
         all_timed(),
     ),
     **{kind: _traffic(kind) for kind in TRAFFIC},
+    **{kind: chaos_checks(kind) for kind in CHAOS},
     "test_attempts": (observed(()), attempts_recorded()),
     "flake_database": (
         observed({"exported"}),

@@ -1,4 +1,4 @@
-"""The disruption rule: whose services may be disturbed by load, and later by chaos.
+"""The disruption rule: whose services may be disturbed by load and by chaos.
 
 Those that the run starts itself, and those whose hosts HOLOGRAM_ALLOW_DISRUPTION names: that
 of the IPFS node and that of the registry, both. On others the disruptive kinds are not
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from hologram_dagster.errors import HologramError
 from hologram_dagster.ipfs.transport import Address
 from hologram_dagster.observation import Finding, Observation, Status
-from hologram_dagster.profiles import DISRUPTIVE, Profile, required_kinds
+from hologram_dagster.profiles import CHAOS, DISRUPTIVE, OWN_STACK_ONLY, Profile, required_kinds
 from hologram_dagster.settings import Settings
 
 VARIABLE = "HOLOGRAM_ALLOW_DISRUPTION"
@@ -41,11 +41,16 @@ def refusal(settings: Settings) -> str | None:
 
 
 def with_rule(profile: Profile, settings: Settings) -> Profile:
-    """`profile` with its disruptive kinds best effort where `settings` name services not to be disturbed."""
-    if refusal(settings) is None:
+    """`profile` with what cannot be had of the user's services best effort.
+
+    Where they may not be disturbed, all disruptive kinds; where they may, the chaos experiments, as some need
+    a stack of our own, and others commands that kill and start.
+    """
+    if not settings.ipfs_api and not settings.graphql_url:
         return profile
-    kinds = DISRUPTIVE & set(required_kinds(profile.name))
-    return replace(profile, best_effort=profile.best_effort | kinds)
+    excused = DISRUPTIVE if refusal(settings) else frozenset(CHAOS)
+    kinds = excused & set(required_kinds(profile.name))
+    return replace(profile, best_effort=profile.best_effort | kinds | (OWN_STACK_ONLY if kinds else set()))
 
 
 def unless_refused(

@@ -136,7 +136,8 @@ class IpfsClient:
             session.check_whole(len(received))
         data = bytes(received)
         if check and not matches(cid, data):
-            raise self._invalid(f"cat of {cid} with {len(data)} bytes of other content")
+            told = f"answered cat of {cid} with {len(data)} bytes of other content"
+            raise IpfsError(f"the IPFS node at {self.address} {told}", Cause.OTHER_CONTENT)
         return data
 
     def pin_add(self, cid: str) -> None:

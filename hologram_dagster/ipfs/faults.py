@@ -5,14 +5,13 @@ and `requests` into them. What does not: the node's own error answers (see `rpc.
 """
 
 import http.client
-from collections.abc import Iterator
 from enum import StrEnum
 
 import requests
 from ipfshttpclient import exceptions
 from urllib3.exceptions import NameResolutionError
 
-from hologram_dagster.errors import ServiceError, ServiceTimeoutError
+from hologram_dagster.errors import ServiceError, ServiceTimeoutError, chain
 
 
 class Cause(StrEnum):
@@ -22,6 +21,7 @@ class Cause(StrEnum):
     TIMEOUT = "timeout"
     RESET = "reset"
     INVALID_RESPONSE = "invalid_response"
+    OTHER_CONTENT = "other_content"
     HTTP_ERROR = "http_error"
 
 
@@ -51,18 +51,8 @@ _RESETS = (
     http.client.IncompleteRead,
 )
 
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """`error` and all it was made from: causes, contexts, wrapped arguments."""
-    waiting, seen = [error], set[int]()
-    while waiting:
-        current = waiting.pop(0)
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        yield current
-        inner = [current.__cause__, current.__context__, *current.args, getattr(current, "reason", None)]
-        waiting.extend(each for each in inner if isinstance(each, BaseException))
+# What answers, and not in HTTP.
+_NO_HTTP = (http.client.BadStatusLine, http.client.LineTooLong, http.client.UnknownProtocol)
 
 
 def classify(error: Exception, where: str) -> IpfsError:
@@ -71,16 +61,17 @@ def classify(error: Exception, where: str) -> IpfsError:
         return error
     if isinstance(error, exceptions.StatusError):
         return _from_answer(error, where)
-    chain = tuple(_chain(error))
-    if any(isinstance(each, exceptions.TimeoutError | requests.Timeout | TimeoutError) for each in chain):
+    causes = tuple(chain(error))
+    if any(isinstance(each, exceptions.TimeoutError | requests.Timeout | TimeoutError) for each in causes):
         return IpfsTimeoutError(f"the IPFS node at {where} gave no answer in time")
-    if any(isinstance(each, NameResolutionError) for each in chain):
+    if any(isinstance(each, NameResolutionError) for each in causes):
         return IpfsError(f"the IPFS node at {where} was not found: no such host", Cause.REFUSED)
-    if any(isinstance(each, ConnectionRefusedError) for each in chain):
+    if any(isinstance(each, ConnectionRefusedError) for each in causes):
         return IpfsError(f"the IPFS node at {where} refused the connection: is it running?", Cause.REFUSED)
-    if any(isinstance(each, _RESETS) for each in chain):
+    if any(isinstance(each, _RESETS) for each in causes):
         return IpfsError(f"the IPFS node at {where} closed the connection within its answer", Cause.RESET)
-    if isinstance(error, exceptions.ConnectionError):
+    no_http = any(isinstance(each, _NO_HTTP) for each in causes)
+    if isinstance(error, exceptions.ConnectionError) and not no_http:
         return IpfsError(f"the IPFS node at {where} cannot be reached: {error}", Cause.REFUSED)
     return IpfsError(
         f"the IPFS node at {where} answered what is no Kubo RPC: {error}", Cause.INVALID_RESPONSE

@@ -149,7 +149,7 @@ def test_a_body_shorter_than_stated_or_of_other_content() -> None:
     assert short.cause is Cause.INVALID_RESPONSE
     assert "announced 17 bytes and sent 5" in str(short)
     other = failure_of_cat(plain(DATA.upper()))
-    assert other.cause is Cause.INVALID_RESPONSE
+    assert other.cause is Cause.OTHER_CONTENT
     assert "other content" in str(other)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hologram_dagster.chaos.experiments.trial import Round, Trial
+from hologram_dagster.chaos.load import Load
 from hologram_dagster.errors import HologramError, ServiceError
 from hologram_dagster.observation import Finding, Status
 from hologram_dagster.perf.measurement import MOST_LAUNCHES
@@ -23,6 +24,7 @@ from hologram_dagster.perf.raw_http import Answer, RawClient
 from hologram_dagster.perf.statistics import percentile
 
 NAME = "chaos_gql_backpressure"
+TITLE = "More arrives at the registry than it can serve"
 CONCURRENCY = (5, 10, 20)
 LEAST_SUCCESS = 0.8
 # Of what the registry serves at most.
@@ -140,7 +142,7 @@ class GqlBackpressure:
             self.steady_again_s = time.monotonic() - self._overload_ended
         return True
 
-    def trial(self) -> Trial:
+    def trial(self, load: Load | None = None) -> Trial:
         """The experiment as a trial: crowds and overload are its one fault, which ends by itself."""
 
         def inject() -> None:
@@ -148,7 +150,16 @@ class GqlBackpressure:
             self.overload()
 
         overload = Round("overload", inject, self.witness, mend=lambda: None, recovered=self.recovered)
-        return Trial(NAME, self.steady, [overload], self.findings, self.values)
+        return Trial(
+            NAME,
+            self.steady,
+            [overload],
+            self.findings,
+            self.values,
+            load,
+            title=TITLE,
+            chaos_type="gql_backpressure",
+        )
 
     @property
     def knee(self) -> Step | None:

@@ -18,6 +18,7 @@ from hologram_dagster.chaos.load import Load, Operation, now_s, success_share
 from hologram_dagster.observation import Finding, Status
 
 NAME = "chaos_ipfs_restart"
+TITLE = "The IPFS node is killed while contents are published, and started again"
 RECOVERY_LIMIT_S = 30.0
 LEAST_SUCCESS = 0.95
 # A busy host may let a retry wait as much longer than it should.
@@ -116,7 +117,7 @@ class IpfsRestart:
             self.findings,
             self.values,
             self.load,
-            title="The IPFS node is killed while contents are published, and started again",
+            title=TITLE,
             chaos_type="ipfs_kill_restart",
         )
 

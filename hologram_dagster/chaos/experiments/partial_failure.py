@@ -17,13 +17,16 @@ import httpx
 from hologram_dagster.chaos.experiments.trial import Round, Trial
 from hologram_dagster.chaos.faults.services import Incarnation, Killable, freeze, thaw
 from hologram_dagster.chaos.faults.witness import Reach, reach
+from hologram_dagster.chaos.load import Load
 from hologram_dagster.errors import HologramError, ServiceError
 from hologram_dagster.ipfs.client import IpfsClient
 from hologram_dagster.ipfs.faults import Cause, IpfsError
 from hologram_dagster.observation import Finding, Status
+from hologram_dagster.protocol.canonical import sha256_hex
 from hologram_dagster.registry.client import RegistryClient, RegistryError
 
 NAME = "chaos_partial_failure"
+TITLE = "One part is gone: what does not need it works, what does fails fast and clearly"
 # As long as the contract's clients wait.
 FAST_S = 10.0
 RECOVERY_LIMIT_S = 30.0
@@ -87,7 +90,9 @@ class PartialFailure:
                 fault = f"took {took:.1f} s, longer than clients wait ({self.fast_s:g} s)"
             self.tried.append(Tried(case.name, expectation.operation, fault, took))
 
-    def trial(self, steady: Callable[[], str], *, limit_s: float = RECOVERY_LIMIT_S) -> Trial:
+    def trial(
+        self, steady: Callable[[], str], *, limit_s: float = RECOVERY_LIMIT_S, load: Load | None = None
+    ) -> Trial:
         """The experiment as a trial: a round for each case, over when all is `steady` again."""
 
         def of(case: Case) -> Round:
@@ -101,7 +106,16 @@ class PartialFailure:
                 limit_s=limit_s,
             )
 
-        return Trial(NAME, steady, [of(case) for case in self.cases], self.findings, self.values)
+        return Trial(
+            NAME,
+            steady,
+            [of(case) for case in self.cases],
+            self.findings,
+            self.values,
+            load,
+            title=TITLE,
+            chaos_type="partial_failure",
+        )
 
     def findings(self) -> tuple[Finding, ...]:
         """One for each case that was tried."""
@@ -171,7 +185,7 @@ class Operations:
             HologramError: it cannot be published.
         """
         self.publish()
-        resolved = self._registry.execute(_RESOLVE, {"n": self._name})["resolve"]
+        resolved = self.registered()
         self._cid, self._encoding = resolved["cid"], resolved["encoding"]
 
     @property
@@ -195,9 +209,17 @@ class Operations:
 
     def resolve(self) -> None:
         """Resolve the name, and hold it to be as it was."""
-        resolved = self._registry.execute(_RESOLVE, {"n": self._name})["resolve"]
+        resolved = self.registered()
         if resolved != {"cid": self._cid, "encoding": self._encoding}:
             raise ServiceError(f"{self._name} resolves to {resolved}")
+
+    def registered(self) -> Mapping[str, str]:
+        """What the registry says of the name."""
+        return dict(self._registry.execute(_RESOLVE, {"n": self._name})["resolve"])
+
+    def kept(self) -> Mapping[str, str]:
+        """What the node has of the content."""
+        return {self._cid: sha256_hex(self._ipfs.cat(self._cid))}
 
     def inverse(self) -> None:
         """Find the name by its encoding."""

@@ -1,0 +1,309 @@
+"""The experiments by name: what each needs, and carrying it out on a site.
+
+On services that this run starts for it, each experiment has a stack of its own, so that nothing else of the
+run is disturbed. On the user's services only what can be done from outside is done, and only where
+HOLOGRAM_ALLOW_DISRUPTION names their hosts.
+
+What belongs here: putting services, load and experiment together. What does not: what is done to them and
+what must hold (`chaos.experiments`), in which order (`chaos.running`).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urljoin
+
+from hologram_dagster.chaos import permission
+from hologram_dagster.chaos.experiment import Service
+from hologram_dagster.chaos.experiments import (
+    gql_backpressure,
+    gql_latency,
+    heuristics,
+    ipfs_restart,
+    partial_failure,
+)
+from hologram_dagster.chaos.experiments.gql_backpressure import GqlBackpressure
+from hologram_dagster.chaos.experiments.gql_latency import GqlLatency, Leg
+from hologram_dagster.chaos.experiments.heuristics import Heuristics
+from hologram_dagster.chaos.experiments.ipfs_restart import IpfsRestart
+from hologram_dagster.chaos.experiments.partial_failure import (
+    Case,
+    DatabaseLock,
+    Operations,
+    PartialFailure,
+    database_locked,
+    ipfs_down,
+    ipfs_frozen,
+    node_stopped,
+    registry_down,
+)
+from hologram_dagster.chaos.experiments.publishing import Publisher
+from hologram_dagster.chaos.experiments.trial import Trial, carry_out
+from hologram_dagster.chaos.faults.proxy import Proxy
+from hologram_dagster.chaos.faults.services import user_service
+from hologram_dagster.chaos.journal import METHOD, Journal
+from hologram_dagster.chaos.leftovers import Leftovers
+from hologram_dagster.chaos.load import Load
+from hologram_dagster.errors import ServiceError
+from hologram_dagster.ipfs.client import IpfsClient
+from hologram_dagster.ipfs.node import IpfsNode
+from hologram_dagster.observation import Finding, Observation, Status
+from hologram_dagster.policy import ChaosCommands
+from hologram_dagster.registry.client import RegistryClient
+from hologram_dagster.registry.process import RegistryProcess
+from hologram_dagster.stack.stack import Stack
+
+# Slow enough to leave the registry alone, and often enough to be seen in a plot.
+_RESOLVES_PER_S = 5.0
+_PUBLISHES_PER_S = 5.0
+_HANG_S = 60.0
+_NODES = 3
+_NAME = "chaos/kept"
+_DELAY_MS = 150.0
+_DELAYED_SAMPLES = 10
+_CONTENT_BYTES = 100_000
+_RESOLVE = "query($n: String!) { resolve(name: $n) { cid encoding } }"
+_STORE = "mutation($n: String!, $c: String!) { upsertObject(name: $n, content: $c) { cid } }"
+
+Result = tuple[Observation, Journal | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Theirs:
+    """Services of the user's, how they are killed and started, and HOLOGRAM_ALLOW_DISRUPTION."""
+
+    ipfs_api: str
+    graphql_url: str
+    token: str | None = None
+    commands: ChaosCommands = ChaosCommands()  # noqa: RUF009 (it is frozen)
+    allowed: str | None = None
+
+    @property
+    def services(self) -> tuple[Service, Service]:
+        """Both, as services that this run did not start."""
+        return (
+            Service("ipfs", self.ipfs_api, started_by_us=False),
+            Service("registry", self.graphql_url, started_by_us=False),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where an experiment is carried out: on `theirs`, or on services that it starts in `folder`.
+
+    `reports` is `reports/chaos`, `budget_ms` the profile's for a resolve, `repeats` how often a node is
+    killed.
+    """
+
+    folder: Path
+    reports: Path
+    leftovers: Leftovers
+    budget_ms: float
+    seed: int = 0
+    repeats: int = 1
+    theirs: Theirs | None = None
+
+    def carry_out(self, trial: Trial, services: Sequence[Service]) -> Result:
+        """Carry `trial` out here."""
+        return carry_out(
+            trial,
+            seed=self.seed,
+            services=services,
+            allowed=self.theirs.allowed if self.theirs else None,
+            folder=self.reports,
+            leftovers=self.leftovers,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One experiment: its name (the asset's), what it is, and how it is carried out on a site."""
+
+    name: str
+    title: str
+    conduct: Callable[[Site], Result]
+
+
+def carry_out_on(entry: Entry, site: Site) -> Result:
+    """Carry the experiment out; `not_applicable`, and nothing done, where `site` does not allow it.
+
+    Raises:
+        HologramError: what it needs does not start, or what a killed experiment left cannot be undone.
+    """
+    if site.theirs is not None and (why := permission.refusal(site.theirs.services, site.theirs.allowed)):
+        return not_applicable(entry.name, why), None
+    return entry.conduct(site)
+
+
+def not_applicable(name: str, why: str) -> Observation:
+    """That the experiment `name` was not carried out, and why."""
+    now = datetime.now(UTC)
+    finding = Finding("applicable", Status.NOT_APPLICABLE, why)
+    return Observation(name, Status.NOT_APPLICABLE, METHOD, now, now, findings=(finding,))
+
+
+def _needs_own_stack(name: str, why: str) -> Result:
+    return not_applicable(name, f"{why}: it needs services that this run starts itself"), None
+
+
+def _done(client: RegistryClient, query: str, **variables: str) -> None:
+    if not all(client.execute(query, variables).values()):
+        raise ServiceError("the registry answered with nothing")
+
+
+def _resolving(url: str, token: str | None, name: str) -> Load:
+    def resolve(_number: int) -> None:
+        with RegistryClient(url, token=token, timeout_s=_HANG_S) as client:
+            client.execute(_RESOLVE, {"n": name})
+
+    return Load("resolve", resolve, rate_per_s=_RESOLVES_PER_S, timeout_s=_HANG_S)
+
+
+@contextmanager
+def _kept(stack: Stack) -> Iterator[tuple[Operations, tuple[Service, Service]]]:
+    """Something published on `stack`, and both services with it as what must be there afterwards, too."""
+    with Operations(stack.ipfs_api, stack.graphql_url, None, name=_NAME) as do:
+        do.prepare()
+        yield do, _services(stack.ipfs_api, stack.graphql_url, do)
+
+
+def _services(ipfs_api: str, graphql_url: str, do: Operations) -> tuple[Service, Service]:
+    return (
+        Service("ipfs", ipfs_api, started_by_us=True, state=do.kept),
+        Service("registry", graphql_url, started_by_us=True, state=do.registered),
+    )
+
+
+def _ipfs_restart(site: Site) -> Result:
+    with ExitStack() as owned:
+        if site.theirs is not None:
+            on = site.theirs
+            node = user_service("ipfs", on.commands.ipfs)
+            if isinstance(node, str):
+                return not_applicable(ipfs_restart.NAME, node), None
+            publisher = owned.enter_context(Publisher(on.ipfs_api, on.graphql_url, on.token, seed=site.seed))
+            load = Load("publish", publisher.publish, rate_per_s=_PUBLISHES_PER_S, timeout_s=_HANG_S)
+            restart = IpfsRestart(node, on.ipfs_api, publisher, load)
+            return site.carry_out(restart.trial(repeats=site.repeats), on.services)
+        stack = owned.enter_context(Stack.start(site.folder))
+        _, services = owned.enter_context(_kept(stack))
+        publisher = owned.enter_context(Publisher(stack.ipfs_api, stack.graphql_url, seed=site.seed))
+        load = Load("publish", publisher.publish, rate_per_s=_PUBLISHES_PER_S, timeout_s=_HANG_S)
+        restart = IpfsRestart(stack.node, stack.ipfs_api, publisher, load, lambda: stack.node.alive)
+        return site.carry_out(restart.trial(repeats=site.repeats), services)
+
+
+def _gql_latency(site: Site) -> Result:
+    if site.theirs is not None:
+        return _needs_own_stack(gql_latency.NAME, "delay goes between a registry and its node, too")
+    with (
+        IpfsNode.start(site.folder / "node") as node,
+        Proxy.start(node.api_url, seed=site.seed) as to_ipfs,
+        RegistryProcess.start(site.folder / "registry", ipfs_api=to_ipfs.url) as registry,
+        Proxy.start(registry.url, seed=site.seed) as to_registry,
+        Operations(node.api_url, registry.url, None, name=_NAME) as do,
+        RegistryClient(to_registry.url, timeout_s=_HANG_S) as client,
+    ):
+        do.prepare()
+        latency = GqlLatency(
+            {Leg.REGISTRY: to_registry, Leg.IPFS: to_ipfs},
+            {
+                Leg.REGISTRY: (urljoin(to_registry.url, "/health"), urljoin(registry.url, "/health")),
+                Leg.IPFS: (f"{to_ipfs.url}/api/v0/version", f"{node.api_url}/api/v0/version"),
+            },
+            {
+                "resolve": lambda: _done(client, _RESOLVE, n=_NAME),
+                "store": lambda: _done(client, _STORE, n=f"{_NAME}/again", c=_NAME),
+            },
+            budget_ms=site.budget_ms,
+            delay_ms=_DELAY_MS,
+            samples=_DELAYED_SAMPLES,
+        )
+        load = _resolving(to_registry.url, None, _NAME)
+        return site.carry_out(latency.trial(load), _services(node.api_url, registry.url, do))
+
+
+def _gql_backpressure(site: Site) -> Result:
+    if site.theirs is not None:
+        on = site.theirs
+        with Operations(on.ipfs_api, on.graphql_url, on.token, name=_NAME) as do:
+            do.prepare()
+            pressure = GqlBackpressure(on.graphql_url, on.token, _NAME, site.budget_ms)
+            return site.carry_out(
+                pressure.trial(_resolving(on.graphql_url, on.token, _NAME)), on.services[1:]
+            )
+    with Stack.start(site.folder) as stack, _kept(stack) as (_, services):
+        pressure = GqlBackpressure(stack.graphql_url, None, _NAME, site.budget_ms)
+        return site.carry_out(pressure.trial(_resolving(stack.graphql_url, None, _NAME)), services)
+
+
+def _partial_failure(site: Site) -> Result:
+    if site.theirs is not None:
+        return _partial_failure_of_theirs(site, site.theirs)
+    with (
+        Stack.start(site.folder, nodes=_NODES) as stack,
+        _kept(stack) as (do, services),
+        ExitStack() as owned,
+    ):
+        others = [owned.enter_context(IpfsClient(api, timeout_s=_HANG_S)) for api in stack.ipfs_apis[1:]]
+        for other in others:
+            other.pin_add(do.cid)
+        last = stack.nodes[-1]
+        lock = DatabaseLock(stack.registry.folder / "registry.sqlite")
+        cases = [
+            ipfs_down(stack.node, stack.ipfs_api, do),
+            ipfs_frozen(stack.node.pid, stack.ipfs_api, do),
+            registry_down(stack.registry, stack.graphql_url, do),
+            database_locked(lock, do),
+            node_stopped(last.pid, last.api_url, others[:-1], do),
+        ]
+        load = _resolving(stack.graphql_url, None, _NAME)
+        return site.carry_out(PartialFailure(cases).trial(do.steady, load=load), services)
+
+
+def _partial_failure_of_theirs(site: Site, on: Theirs) -> Result:
+    """The cases for which kill and start commands are configured."""
+    node, registry = (
+        user_service("ipfs", on.commands.ipfs),
+        user_service("registry", on.commands.registry),
+    )
+    if isinstance(node, str) or isinstance(registry, str):
+        why = next(each for each in (node, registry) if isinstance(each, str))
+        return not_applicable(partial_failure.NAME, why), None
+    with Operations(on.ipfs_api, on.graphql_url, on.token, name=_NAME) as do:
+        do.prepare()
+        cases: list[Case] = [
+            ipfs_down(node, on.ipfs_api, do),
+            registry_down(registry, on.graphql_url, do),
+        ]
+        load = _resolving(on.graphql_url, on.token, _NAME)
+        return site.carry_out(PartialFailure(cases).trial(do.steady, load=load), on.services)
+
+
+def _heuristics(site: Site) -> Result:
+    if site.theirs is not None:
+        return _needs_own_stack(heuristics.NAME, "known causes are injected around known services")
+    with Stack.start(site.folder) as stack, _kept(stack) as (_, services), ExitStack() as owned:
+        to_registry, to_ipfs = (
+            owned.enter_context(Proxy.start(url, seed=site.seed))
+            for url in (stack.graphql_url, stack.ipfs_api)
+        )
+        with IpfsClient(stack.ipfs_api, timeout_s=_HANG_S) as client:
+            cid = client.add(bytes(number % 251 for number in range(_CONTENT_BYTES)))
+        tried = Heuristics(to_registry, to_ipfs, stack.graphql_url, _NAME, cid)
+        owned.callback(tried.lift)
+        return site.carry_out(tried.trial(), services)
+
+
+CATALOGUE: Mapping[str, Entry] = {
+    module.NAME: Entry(module.NAME, module.TITLE, conduct)
+    for module, conduct in (
+        (ipfs_restart, _ipfs_restart),
+        (gql_latency, _gql_latency),
+        (gql_backpressure, _gql_backpressure),
+        (partial_failure, _partial_failure),
+        (heuristics, _heuristics),
+    )
+}

@@ -1,0 +1,1 @@
+"""Chaos: what holds when something is broken on purpose."""
