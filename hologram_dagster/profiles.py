@@ -223,7 +223,7 @@ EVIDENCE: Mapping[str, frozenset[ProfileName]] = {
     "e2e_strict": STRICT,
     **dict.fromkeys(TRAFFIC, _NIGHTLY),
     **dict.fromkeys(CHAOS, _NIGHTLY),
-    **dict.fromkeys(_SHORT_CHAOS, _STRICT),
+    **dict.fromkeys(_SHORT_CHAOS, STRICT),
     "secrets_scan": _ALL - {ProfileName.DEV},
     **dict.fromkeys(TESTED, _NIGHTLY),
     "quarantine": _ALL - {ProfileName.DEV},
