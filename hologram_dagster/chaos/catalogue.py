@@ -254,7 +254,8 @@ def _partial_failure(site: Site) -> Result:
         lock = DatabaseLock(stack.registry.folder / "registry.sqlite")
         cases = [
             ipfs_down(stack.node, stack.ipfs_api, do),
-            ipfs_frozen(stack.node.pid, stack.ipfs_api, do),
+            # Its process is another one once it was killed.
+            ipfs_frozen(lambda: stack.node.pid, stack.ipfs_api, do),
             registry_down(stack.registry, stack.graphql_url, do),
             database_locked(lock, do),
             node_stopped(last.pid, last.api_url, others[:-1], do),

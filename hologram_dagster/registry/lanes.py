@@ -22,8 +22,8 @@ class Lane:
     """`threads` at work and `waiting` more requests waiting for one of them.
 
     Nobody waits longer than `max_wait_s` seconds for a thread: an answer nobody waits for
-    any more is not worth the work. With at most `calm` inside, they wait as long as it takes: then
-    the host stood still, and not too much arrived.
+    any more is not worth the work. With at most `calm` units of work inside, they wait as long as it takes:
+    then the host stood still, and not too much arrived.
     """
 
     def __init__(self, name: str, *, threads: int, waiting: int, max_wait_s: float, calm: int = 0) -> None:
@@ -32,14 +32,15 @@ class Lane:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._capacity = threads + waiting
         self._inside = 0
+        self._units = 0
         self._mutex = threading.Lock()
 
     def inside(self) -> int:
         """How many requests wait or are at work."""
         return self._inside
 
-    async def run(self, work: Callable[[], _Result]) -> _Result:
-        """Do `work` in a thread of this lane.
+    async def run(self, work: Callable[[], _Result], *, units: int = 1) -> _Result:
+        """Do `work`, which is as much as `units` short requests, in a thread of this lane.
 
         Raises:
             LaneFullError: no room, or no thread in time; nothing was done.
@@ -47,7 +48,7 @@ class Lane:
         deadline = time.monotonic() + self._max_wait_s
 
         def in_time() -> _Result:
-            if time.monotonic() > deadline and self._inside > self._calm:
+            if time.monotonic() > deadline and self._units > self._calm:
                 raise LaneFullError
             return work()
 
@@ -55,18 +56,20 @@ class Lane:
             if self._inside >= self._capacity:
                 raise LaneFullError
             self._inside += 1
+            self._units += units
         try:
             future = self._pool.submit(in_time)
         except RuntimeError:
-            self._leave()
+            self._leave(units)
             raise
         # The place is free when the work is done, even if whoever waited has gone.
-        future.add_done_callback(lambda _: self._leave())
+        future.add_done_callback(lambda _: self._leave(units))
         return await asyncio.wrap_future(future)
 
-    def _leave(self) -> None:
+    def _leave(self, units: int) -> None:
         with self._mutex:
             self._inside -= 1
+            self._units -= units
 
     def close(self) -> None:
         """Drop what waits; what a thread works on ends by its own time limit."""

@@ -44,11 +44,11 @@ def test_who_waited_too_long_is_refused_instead_of_served() -> None:
 
 
 def test_a_few_are_served_however_long_the_host_stood_still() -> None:
-    async def waited(calm: int) -> bool:
+    async def waited(calm: int, units: int = 1) -> bool:
         lane = Lane("test", threads=1, waiting=2, max_wait_s=0.05, calm=calm)
         gate = threading.Event()
         first = asyncio.ensure_future(lane.run(gate.wait))
-        second = asyncio.ensure_future(lane.run(lambda: True))
+        second = asyncio.ensure_future(lane.run(lambda: True, units=units))
         await asyncio.sleep(0.1)
         gate.set()
         try:
@@ -61,6 +61,8 @@ def test_a_few_are_served_however_long_the_host_stood_still() -> None:
 
     assert asyncio.run(waited(calm=2))
     assert not asyncio.run(waited(calm=0))
+    # One that asks for much is no few.
+    assert not asyncio.run(waited(calm=2, units=3))
 
 
 def test_failed_work_raises_and_frees_its_place() -> None:

@@ -276,13 +276,13 @@ def ipfs_down(node: Killable, ipfs_api: str, do: Operations) -> Case:
     )
 
 
-def ipfs_frozen(pid: int, ipfs_api: str, do: Operations) -> Case:
+def ipfs_frozen(pid: Callable[[], int], ipfs_api: str, do: Operations) -> Case:
     """The node keeps its port and answers nothing: reading names works, changes end in time."""
     return Case(
         "ipfs_frozen",
-        lambda: freeze(pid),
-        lambda: _is_frozen(pid, ipfs_api),
-        lambda: thaw(pid),
+        lambda: freeze(pid()),
+        lambda: _is_frozen(pid(), ipfs_api),
+        lambda: thaw(pid()),
         (
             Expectation("resolve", do.resolve),
             Expectation("health", do.health),

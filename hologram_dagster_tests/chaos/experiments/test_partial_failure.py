@@ -66,7 +66,7 @@ def test_without_its_node_the_registry_reads_and_refuses_changes(rig: Rig) -> No
 
 
 def test_with_its_node_frozen_the_registry_reads_and_ends_changes(rig: Rig) -> None:
-    case = ipfs_frozen(rig.stack.node.pid, rig.stack.ipfs_api, rig.do)
+    case = ipfs_frozen(lambda: rig.stack.node.pid, rig.stack.ipfs_api, rig.do)
     seen = carried_out(case, rig.do)
     assert seen.status is Status.PASSED, seen.findings
 
