@@ -35,6 +35,7 @@ from hologram_dagster.perf.paired.compare import (  # noqa: E402
     compare_servers,
     compare_workers,
 )
+from hologram_dagster.perf.paired.rule import MOST_LAUNCHES, TAIL_LIMIT  # noqa: E402
 from hologram_dagster.perf.paired.samples import wall_of_calls  # noqa: E402
 from hologram_dagster.processes import start_child, stop_child  # noqa: E402
 from hologram_dagster_tests.perf_paired.commands import RESOLVE, Registries, slow_worker  # noqa: E402
@@ -219,15 +220,24 @@ def bounds(hits: int, of: int) -> str:
 
 
 def _stands(trial: dict[str, Any]) -> bool:
-    """Whether `trial` tells what METHOD says: its own, or one of H3 whose verdict H4 cannot change.
+    """Whether `trial` tells what METHOD says: its own, or one of H4 whose verdict H5 cannot change.
 
-    H4 only raised what a tail must exceed, so that it passes what H3 passed, and fails what H3 failed by
-    the middles.
+    H5 judges tails otherwise: it fails what H4 failed by the middles, and passes what H4 passed where three
+    launches cannot have been above a tail's limit.
     """
-    by_the_middles = {"wall", "cpu"} & set(trial["failed"])
-    return trial["method"] == METHOD or (
-        (trial["method"], METHOD) == ("H3", "H4") and (trial["verdict"] == "pass" or bool(by_the_middles))
+    if trial["method"] == METHOD or (trial["method"], METHOD) != ("H4", "H5"):
+        return bool(trial["method"] == METHOD)
+    if trial["verdict"] == "fail":
+        return bool({"wall", "cpu"} & set(trial["failed"]))
+    return trial["verdict"] == "pass" and not any(
+        _may_have_a_tail([launch[check] for launch in trial["launches"] if check in launch])
+        for check in ("tail_wall", "tail_cpu")
     )
+
+
+def _may_have_a_tail(values: Sequence[float]) -> bool:
+    over = sum(value > TAIL_LIMIT for value in values)
+    return bool(values) and values[0] > TAIL_LIMIT / 4 and over + MOST_LAUNCHES - len(values) >= 3
 
 
 def cells(trials: Iterable[dict[str, Any]]) -> dict[tuple[str, bool, str], list[dict[str, Any]]]:

@@ -28,7 +28,7 @@ from hologram_dagster.perf.paired.rule import Decision, LaunchResult, Limits, Ve
 from hologram_dagster.perf.paired.samples import evaluate
 from hologram_dagster.perf.paired.schedule import Schedule, draw_schedule
 
-METHOD = "H4"
+METHOD = "H5"
 _ONE_CORE = "this machine has one core: measured beside everything else that runs on it"
 
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from statistics import median
+from statistics import fmean, median
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from hologram_dagster.perf.paired.statistics import Estimate, Floats, estimate
 MOST_LAUNCHES = 5
 _DECIDING = 3
 TAIL_LIMIT = 0.04
+# A launch's chance is at 99 %; all launches of a tail together must exceed it at 99.9 % (normal quantiles).
+_ALL_LAUNCHES = 3.090 / 2.326
 _TAIL_EARLY = 0.01
 _SPREAD_LIMIT = math.log(2)
 
@@ -33,6 +35,9 @@ class Check(StrEnum):
     TAIL_WALL = "tail_wall"
     TAIL_CPU = "tail_cpu"
     SPREAD = "spread"
+
+
+_TAILS = frozenset({Check.TAIL_WALL, Check.TAIL_CPU})
 
 
 class Verdict(StrEnum):
@@ -169,7 +174,8 @@ def decide(launches: Sequence[LaunchResult], limits: Limits) -> Decision:
     A check is decided by its third launch above the limit and above chance (FAIL) or not
     (PASS), or passed by the first launch alone at or below the early limit; launches
     after that do not count for it. Five launches decide everything. Only checks that
-    every launch has are judged.
+    every launch has are judged. A launch has too few slow calls to say much by itself, so a
+    tail's third launch above the limit decides once all launches together exceed chance.
 
     Raises:
         ValueError: no launch, one without a wall time, or a value that is no number.
@@ -211,9 +217,13 @@ def _decide_check(
         return CheckDecision(check, Verdict.PASS, 1, 0, limit, values[0], early=True)
     over = 0
     for number, (value, least) in enumerate(zip(values, chance, strict=True), start=1):
-        over += value > max(limit, least)
-        failed = over == _DECIDING
-        if failed or number - over == _DECIDING:
+        if check in _TAILS:
+            over += value > limit
+            failed = over >= _DECIDING and _beyond_chance(values[:number], chance[:number])
+        else:
+            over += value > max(limit, least)
+            failed = over == _DECIDING
+        if failed or number - over == _DECIDING or number == MOST_LAUNCHES:
             middle = median(values[:number])
             return CheckDecision(
                 check=check,
@@ -226,3 +236,8 @@ def _decide_check(
                 warn=not failed and middle > early,
             )
     return CheckDecision(check, Verdict.UNDECIDED, len(values), over, limit, median(values))
+
+
+def _beyond_chance(values: Sequence[float], chance: Sequence[float]) -> bool:
+    """Whether the mean of independent launches exceeds what chance explains of it."""
+    return fmean(values) > _ALL_LAUNCHES * math.hypot(*chance) / len(values)
