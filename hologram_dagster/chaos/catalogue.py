@@ -13,10 +13,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from urllib.parse import urljoin
 
 from hologram_dagster.chaos import permission
-from hologram_dagster.chaos.experiment import Service
+from hologram_dagster.chaos.experiment import Leftover, Service
 from hologram_dagster.chaos.experiments import (
     gql_backpressure,
     gql_latency,
@@ -46,9 +47,11 @@ from hologram_dagster.chaos.faults.services import user_service
 from hologram_dagster.chaos.journal import METHOD, Journal
 from hologram_dagster.chaos.leftovers import Leftovers
 from hologram_dagster.chaos.load import Load
+from hologram_dagster.chaos.taking_back import take_back
 from hologram_dagster.errors import ServiceError
 from hologram_dagster.ipfs.client import IpfsClient
 from hologram_dagster.ipfs.node import IpfsNode
+from hologram_dagster.ipfs.transport import Address
 from hologram_dagster.observation import Finding, Observation, Status
 from hologram_dagster.policy import ChaosCommands
 from hologram_dagster.registry.client import RegistryClient
@@ -63,7 +66,7 @@ _NODES = 3
 _NAME = "chaos/kept"
 _DELAY_MS = 150.0
 _DELAYED_SAMPLES = 10
-_CONTENT_BYTES = 100_000
+_CONTENT_BYTES = 1_000_000
 _RESOLVE = "query($n: String!) { resolve(name: $n) { cid encoding } }"
 _STORE = "mutation($n: String!, $c: String!) { upsertObject(name: $n, content: $c) { cid } }"
 
@@ -81,10 +84,20 @@ class Theirs:
     allowed: str | None = None
 
     @property
+    def ipfs_url(self) -> str:
+        """URL of the node's RPC, which may be given as a multiaddr."""
+        return Address.parse(self.ipfs_api).url
+
+    def take_back(self, made: Sequence[tuple[str, str]], folder: Path) -> None:
+        """Remove every (name, CID) of `made` from them."""
+        where = {"ipfs_api": self.ipfs_api, "graphql_url": self.graphql_url}
+        take_back(made, folder, **where, token=self.token)
+
+    @property
     def services(self) -> tuple[Service, Service]:
         """Both, as services that this run did not start."""
         return (
-            Service("ipfs", self.ipfs_api, started_by_us=False),
+            Service("ipfs", self.ipfs_url, started_by_us=False),
             Service("registry", self.graphql_url, started_by_us=False),
         )
 
@@ -132,9 +145,11 @@ def carry_out_on(entry: Entry, site: Site) -> Result:
     Raises:
         HologramError: what it needs does not start, or what a killed experiment left cannot be undone.
     """
+    site.leftovers.sweep()
     if site.theirs is not None and (why := permission.refusal(site.theirs.services, site.theirs.allowed)):
         return not_applicable(entry.name, why), None
-    return entry.conduct(site)
+    with site.leftovers.noted(Leftover.path(site.folder)):
+        return entry.conduct(site)
 
 
 def not_applicable(name: str, why: str) -> Observation:
@@ -142,6 +157,11 @@ def not_applicable(name: str, why: str) -> Observation:
     now = datetime.now(UTC)
     finding = Finding("applicable", Status.NOT_APPLICABLE, why)
     return Observation(name, Status.NOT_APPLICABLE, METHOD, now, now, findings=(finding,))
+
+
+def _own_name() -> str:
+    """A name that nobody else has, on services of others."""
+    return f"{_NAME}-{token_hex(8)}"
 
 
 def _needs_own_stack(name: str, why: str) -> Result:
@@ -184,9 +204,13 @@ def _ipfs_restart(site: Site) -> Result:
             if isinstance(node, str):
                 return not_applicable(ipfs_restart.NAME, node), None
             publisher = owned.enter_context(Publisher(on.ipfs_api, on.graphql_url, on.token, seed=site.seed))
+            owned.callback(
+                lambda: on.take_back([(each.name, each.cid) for each in publisher.made], site.folder)
+            )
             load = Load("publish", publisher.publish, rate_per_s=_PUBLISHES_PER_S, timeout_s=_HANG_S)
-            restart = IpfsRestart(node, on.ipfs_api, publisher, load)
-            return site.carry_out(restart.trial(repeats=site.repeats), on.services)
+            restart = IpfsRestart(node, on.ipfs_url, publisher, load)
+            start = [Leftover.command(node.start_command)]
+            return site.carry_out(restart.trial(repeats=site.repeats, leftovers=start), on.services)
         stack = owned.enter_context(Stack.start(site.folder))
         _, services = owned.enter_context(_kept(stack))
         publisher = owned.enter_context(Publisher(stack.ipfs_api, stack.graphql_url, seed=site.seed))
@@ -227,13 +251,16 @@ def _gql_latency(site: Site) -> Result:
 
 def _gql_backpressure(site: Site) -> Result:
     if site.theirs is not None:
-        on = site.theirs
-        with Operations(on.ipfs_api, on.graphql_url, on.token, name=_NAME) as do:
+        on, name = site.theirs, _own_name()
+        with Operations(on.ipfs_api, on.graphql_url, on.token, name=name) as do:
             do.prepare()
-            pressure = GqlBackpressure(on.graphql_url, on.token, _NAME, site.budget_ms)
-            return site.carry_out(
-                pressure.trial(_resolving(on.graphql_url, on.token, _NAME)), on.services[1:]
-            )
+            pressure = GqlBackpressure(on.graphql_url, on.token, name, site.budget_ms)
+            try:
+                return site.carry_out(
+                    pressure.trial(_resolving(on.graphql_url, on.token, name)), on.services[1:]
+                )
+            finally:
+                on.take_back([(name, do.cid)], site.folder)
     with Stack.start(site.folder) as stack, _kept(stack) as (_, services):
         pressure = GqlBackpressure(stack.graphql_url, None, _NAME, site.budget_ms)
         return site.carry_out(pressure.trial(_resolving(stack.graphql_url, None, _NAME)), services)
@@ -273,14 +300,18 @@ def _partial_failure_of_theirs(site: Site, on: Theirs) -> Result:
     if isinstance(node, str) or isinstance(registry, str):
         why = next(each for each in (node, registry) if isinstance(each, str))
         return not_applicable(partial_failure.NAME, why), None
-    with Operations(on.ipfs_api, on.graphql_url, on.token, name=_NAME) as do:
+    name = _own_name()
+    with Operations(on.ipfs_api, on.graphql_url, on.token, name=name) as do:
         do.prepare()
         cases: list[Case] = [
-            ipfs_down(node, on.ipfs_api, do),
-            registry_down(registry, on.graphql_url, do),
+            ipfs_down(node, on.ipfs_url, do, leftovers=[Leftover.command(node.start_command)]),
+            registry_down(registry, on.graphql_url, do, leftovers=[Leftover.command(registry.start_command)]),
         ]
-        load = _resolving(on.graphql_url, on.token, _NAME)
-        return site.carry_out(PartialFailure(cases).trial(do.steady, load=load), on.services)
+        load = _resolving(on.graphql_url, on.token, name)
+        try:
+            return site.carry_out(PartialFailure(cases).trial(do.steady, load=load), on.services)
+        finally:
+            on.take_back([(name, do.cid)], site.folder)
 
 
 def _heuristics(site: Site) -> Result:

@@ -63,6 +63,16 @@ class Address:
         auth = (unquote(url.username), unquote(url.password or "")) if url.username else None
         return cls(f"/{kind}/{host}/tcp/{port}/{url.scheme}", base, shown, auth)
 
+    @property
+    def url(self) -> str:
+        """The URL, without credentials; a multiaddr in that form, too."""
+        if not self.shown.startswith("/"):
+            return self.shown
+        # /ip4/HOST/tcp/PORT[/http]
+        parts = [*self.shown.split("/"), "", "", "", "", ""]
+        host = f"[{parts[2]}]" if ":" in parts[2] else parts[2]
+        return f"{parts[5] or 'http'}://{host}:{parts[4]}"
+
 
 class _TrailerReader:
     """A response's stream that notes the header lines after the last chunk.

@@ -23,14 +23,17 @@ PLAN = apply_overrides(PROFILES[ProfileName.NIGHTLY], load_settings())
 def test_the_short_experiments_are_observed_and_green(make_bench: MakeBench) -> None:
     bench = make_bench()
     done = bench.materialize("revision,chaos_ipfs_restart,chaos_heuristics", HOLOGRAM_PROFILE="main")
-    assert done.returncode == 0, done.stderr
+    statuses = set()
     for kind in ("chaos_heuristics", "chaos_ipfs_restart"):
         seen = json.loads(bench.record(kind).read_text())
-        assert seen["status"] == "passed", seen["findings"]
+        statuses.add(seen["status"])
+        # A host too busy for the load leaves it undecided three times over: red, and not failed.
+        assert seen["status"] in ("passed", "inconclusive"), seen["findings"]
         assert seen["values"]["chaos_events"] >= 1
         journal = json.loads((bench.reports / "chaos" / "journals" / f"{kind}.json").read_text())
-        assert journal["outcome"] == "passed"
+        assert journal["outcome"] == seen["status"]
         assert journal["windows"]
+    assert done.returncode == (0 if statuses == {"passed"} else 1), done.stderr
     assert len(journal["timeline"]) >= 10
     assert not list((bench.folder / ".hologram" / "chaos" / "runs").glob("*/*"))
 

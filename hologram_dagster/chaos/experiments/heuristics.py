@@ -37,7 +37,7 @@ _IMPATIENT_S = 0.5
 _PATIENT_S = 30.0
 _MOST_TRIES = 60
 # Some bits of the content, and hardly ever one of the few hundred bytes around it.
-_FLIPS_PER_BYTE = 3e-5
+_FLIPS_PER_BYTE = 1e-5
 # More at once than the reference registry lets wait, each asking for as much as one query may.
 _CROWD = 160
 _NAMES_A_REQUEST = 32
@@ -87,7 +87,7 @@ class Crowd:
 class Heuristics:
     """The experiment's state, and its steps: what each injected cause was called.
 
-    `proxies` are before the registry and the node, `name` and `cid` a content of some 100 kB there.
+    `proxies` are before the registry and the node, `name` and `cid` a content of some 1 MB there.
     """
 
     registry: Proxy

@@ -6,9 +6,10 @@ operations outside the outage must succeed, and the node must be back within 30 
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hologram_dagster.chaos.experiment import Leftover
 from hologram_dagster.chaos.experiments.publishing import Publisher
 from hologram_dagster.chaos.experiments.trial import Round, Trial
 from hologram_dagster.chaos.faults.services import Killable
@@ -89,8 +90,11 @@ class IpfsRestart:
         self.outages.append(Outage(self._killed_s, self._started_s, now_s()))
         return True
 
-    def trial(self, *, repeats: int = 1, between_s: float = 2.0) -> Trial:
-        """The experiment as a trial: `repeats` kills, `between_s` seconds of load before and after each."""
+    def trial(self, *, repeats: int = 1, between_s: float = 2.0, leftovers: Sequence[Leftover] = ()) -> Trial:
+        """The experiment as a trial: `repeats` kills, `between_s` seconds of load before and after each.
+
+        `leftovers` start the node again where this process is killed before it did.
+        """
 
         kills = [
             Round(
@@ -102,6 +106,7 @@ class IpfsRestart:
                 limit_s=self.recovery_limit_s,
                 # What is judged outside the outages must be there.
                 after_s=between_s,
+                leftovers=leftovers,
             )
             for number in range(1, repeats + 1)
         ]

@@ -14,6 +14,7 @@ from urllib.parse import urljoin
 
 import httpx
 
+from hologram_dagster.chaos.experiment import Leftover
 from hologram_dagster.chaos.experiments.trial import Round, Trial
 from hologram_dagster.chaos.faults.services import Incarnation, Killable, freeze, thaw
 from hologram_dagster.chaos.faults.witness import Reach, reach
@@ -52,7 +53,7 @@ class Expectation:
 class Case:
     """One part that is gone: breaking it, seeing that it is broken, mending it, and what must hold.
 
-    `mended` says whether it serves again.
+    `leftovers` mend it where this process is killed before it did.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Case:
     witness: Callable[[], tuple[bool, str]]
     mend: Callable[[], None]
     expectations: tuple[Expectation, ...]
+    leftovers: Sequence[Leftover] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class PartialFailure:
                 recovered=lambda: not steady(),
                 meanwhile=lambda: self.expect(case),
                 limit_s=limit_s,
+                leftovers=case.leftovers,
             )
 
         return Trial(
@@ -257,7 +260,7 @@ class Operations:
             raise ServiceError(f"{path} answered with status {answer.status_code}")
 
 
-def ipfs_down(node: Killable, ipfs_api: str, do: Operations) -> Case:
+def ipfs_down(node: Killable, ipfs_api: str, do: Operations, *, leftovers: Sequence[Leftover] = ()) -> Case:
     """The node is killed, the registry runs: reading names works, changing them is refused."""
     gone = with_code("IPFS_UNAVAILABLE")
     return Case(
@@ -273,6 +276,7 @@ def ipfs_down(node: Killable, ipfs_api: str, do: Operations) -> Case:
             Expectation("publish", do.publish, gone),
             Expectation("read", do.read, refused),
         ),
+        leftovers,
     )
 
 
@@ -292,7 +296,9 @@ def ipfs_frozen(pid: Callable[[], int], ipfs_api: str, do: Operations) -> Case:
     )
 
 
-def registry_down(registry: Killable, graphql_url: str, do: Operations) -> Case:
+def registry_down(
+    registry: Killable, graphql_url: str, do: Operations, *, leftovers: Sequence[Leftover] = ()
+) -> Case:
     """The registry is killed, the node runs: content is there by its CID, names are not."""
     return Case(
         "registry_down",
@@ -305,6 +311,7 @@ def registry_down(registry: Killable, graphql_url: str, do: Operations) -> Case:
             Expectation("resolve", do.resolve, refused),
             Expectation("publish", do.publish, refused),
         ),
+        leftovers,
     )
 
 

@@ -65,6 +65,7 @@ class Publisher:
         self._mutex = threading.Lock()
         self._acknowledged: list[Publication] = []
         self._traces: list[Trace] = []
+        self._made: list[Publication] = []
 
     def __enter__(self) -> "Publisher":
         return self
@@ -85,6 +86,12 @@ class Publisher:
             return tuple(self._acknowledged)
 
     @property
+    def made(self) -> Sequence[Publication]:
+        """What it set out to publish so far, acknowledged or not."""
+        with self._mutex:
+            return tuple(self._made)
+
+    @property
     def traces(self) -> Sequence[Trace]:
         """How each operation was tried, of those that have ended."""
         with self._mutex:
@@ -97,7 +104,7 @@ class Publisher:
             HologramError: the last try failed.
         """
         random = Random(f"{self._seed}/{number}")
-        made = _content(f"chaos/{self._mark}-{number}", random.randbytes(_PAYLOAD_BYTES))
+        made = self._content(f"{number}", random.randbytes(_PAYLOAD_BYTES))
         trace, failure = retrying(lambda: self._try(made), self.policy, random)
         with self._mutex:
             self._traces.append(trace)
@@ -109,7 +116,7 @@ class Publisher:
     def probe(self) -> str:
         """Publish once without retries and read it back; why that failed, empty if it did not."""
         word = secrets.token_hex(8)
-        made = _content(f"chaos/{self._mark}-probe-{word}", word.encode())
+        made = self._content(f"probe-{word}", word.encode())
         try:
             self._try(made)
             return self._missing(made, self._ipfs)
@@ -166,6 +173,8 @@ class Publisher:
         finally:
             self._idle.put(client)
 
-
-def _content(name: str, payload: bytes) -> Publication:
-    return Publication(name, cid_of(payload), payload)
+    def _content(self, word: str, payload: bytes) -> Publication:
+        made = Publication(f"chaos/{self._mark}-{word}", cid_of(payload), payload)
+        with self._mutex:
+            self._made.append(made)
+        return made

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import httpx
 
-from hologram_dagster.errors import ServiceError
+from hologram_dagster.errors import ServiceError, chain
 from hologram_dagster.secrets.redactor import redact
 
 
@@ -30,8 +30,10 @@ def reach(url: str, *, timeout_s: float) -> Reach:
             client.get(url)
     except httpx.TimeoutException:
         return Reach.SILENT
-    except httpx.ConnectError:
-        return Reach.REFUSED
+    except httpx.ConnectError as error:
+        # A reset may come before the connection is there.
+        reset = any(isinstance(each, ConnectionResetError) for each in chain(error))
+        return Reach.RESET if reset else Reach.REFUSED
     except httpx.HTTPError:
         return Reach.RESET
     return Reach.ANSWERS

@@ -15,7 +15,14 @@ from hologram_dagster.chaos.journal_file import operations_path
 from hologram_dagster.chaos.leftovers import Leftovers
 from hologram_dagster.chaos.load import Load
 from hologram_dagster.chaos.running import run
-from hologram_dagster.chaos.sabotage.bench import LIMIT_S, RATE_PER_S, hypothesis, operating, refused
+from hologram_dagster.chaos.sabotage.bench import (
+    LIMIT_S,
+    MOST_LAG_MS,
+    RATE_PER_S,
+    hypothesis,
+    operating,
+    refused,
+)
 from hologram_dagster.chaos.sabotage.kv_service import KvClient
 from hologram_dagster.errors import HologramError
 from hologram_dagster.processes import LOOPBACK, wait_until
@@ -54,7 +61,7 @@ def main(folder: Path, url: str, pid_file: Path, hold_s: float, start: list[str]
         hypothesis=hypothesis(client),
         method=(Strike(fault, after_s=(0.4, 0.4), hold_s=(hold_s, hold_s), limit_s=LIMIT_S),),
         services=(Service("kv", url, started_by_us=False, state=client.state),),
-        workload=Workload(load, history, client.get),
+        workload=Workload(load, history, client.get, most_lag_ms=MOST_LAG_MS),
         rollbacks=(Action("service runs", start_it),),
     )
     run(experiment, allowed=LOOPBACK, folder=folder, leftovers=Leftovers(folder / "leftovers"))
