@@ -132,9 +132,10 @@ class ChaosCommands(_Table):
 
 class Policy(_Table):
     """The whole file. `trusted_keys` are key ids (16 hex digits) or public keys (64): main
-    and nightly accept no other key's evidence."""
+    and nightly accept no other key's evidence. What `revoked_keys` signed counts for no profile."""
 
     trusted_keys: tuple[KeyId, ...] = ()
+    revoked_keys: tuple[KeyId, ...] = ()
     budgets: ProfileBudgets = Field(default=ProfileBudgets())
     target: Target | None = None
     chaos: ChaosCommands = Field(default=ChaosCommands())

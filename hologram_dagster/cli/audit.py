@@ -11,6 +11,9 @@ from hologram_dagster.errors import HologramError
 from hologram_dagster.evidence.audit import Audit, audit, entries_of
 from hologram_dagster.gate.answering import open_evidence
 from hologram_dagster.gate.origin import commit_of
+from hologram_dagster.registry.journal import Keys
+from hologram_dagster.registry.journal import verify as verify_journal
+from hologram_dagster.registry.tables import open_database
 from hologram_dagster.secrets.redactor import redact
 from hologram_dagster.settings import Settings, load_settings
 
@@ -70,6 +73,36 @@ def verify(
     else:
         _tell(seen)
     raise typer.Exit(0 if seen.holds else 1)
+
+
+@app.command()
+def registry(
+    database: str = typer.Option(..., help="SQLAlchemy URL of the registry's database."),
+    trusted: list[str] | None = typer.Option(None, help="Public key or key id that may sign (default: any)."),
+    revoked: list[str] | None = typer.Option(None, help="Public key or key id that vouches for nothing."),
+    head: str | None = typer.Option(None, help="A head seen before, which must be in it."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object instead of a line."),
+) -> None:
+    """Verify what a registry did: each operation's proof, links and signature; name the first broken one.
+
+    Exit codes: 0 all holds, 1 something does not. Example: hologram audit registry --database sqlite:///r.sqlite
+    """
+    engine = open_database(database)
+    try:
+        seen = verify_journal(engine, Keys(trusted, revoked or ()).fault, head=head)
+    finally:
+        engine.dispose()
+    fault = seen.fault
+    told = {"ok": fault is None, "entries": seen.entries, "head": seen.head}
+    if as_json:
+        broken = None if fault is None else {"seq": fault.seq, "code": fault.code, "message": str(fault)}
+        typer.echo(redact(json.dumps({**told, "broken": broken}, indent=2)))
+    else:
+        if fault is not None:
+            typer.echo(redact(f"BROKEN {fault}"))
+        word = "ok" if fault is None else "FAIL"
+        typer.echo(f"{word}: {seen.entries} operations verified; head {seen.head[:16] or 'none'}")
+    raise typer.Exit(0 if fault is None else 1)
 
 
 @app.command()

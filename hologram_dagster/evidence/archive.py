@@ -41,7 +41,7 @@ class Evidence:
     """The evidence in `folder`: `ledger.jsonl`, and `records/` unless `store` names another place.
 
     `store` is a path or a URL that fsspec knows. Without a `signer` nothing can be
-    added. `trusted_keys` are the pins of `hologram.toml` (see `Trust`).
+    added. `trusted_keys` and `revoked_keys` are those of `hologram.toml` (see `Trust`).
     """
 
     def __init__(
@@ -50,12 +50,13 @@ class Evidence:
         *,
         signer: Signer | None,
         trusted_keys: Iterable[str] = (),
+        revoked_keys: Iterable[str] = (),
         store: UPath | str | None = None,
         clock: Callable[[], datetime] = _now,
     ):
         self.ledger = Ledger(folder / "ledger.jsonl", signer)
         self.store = EvidenceStore(folder / "records" if store is None else store)
-        self.trust = Trust(signer.public_hex if signer else None, trusted_keys)
+        self.trust = Trust(signer.public_hex if signer else None, trusted_keys, revoked_keys)
         self._signer = signer
         self._clock = clock
 

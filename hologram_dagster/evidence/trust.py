@@ -19,15 +19,19 @@ _PIN = re.compile(r"[0-9a-f]{16}|[0-9a-f]{64}")
 class Trust:
     """The key in use (`own`, public hex; None when only reading) and the pinned ones.
 
-    A pin is a key id (16 hex digits) or, stronger, a public key (64 hex digits).
+    A pin is a key id (16 hex digits) or, stronger, a public key (64 hex digits). What a `revoked` key
+    signed counts for nothing, whatever else names it.
     """
 
-    def __init__(self, own: str | None, pins: Iterable[str] = ()):
-        self._pins = frozenset(pins)
-        for pin in sorted(self._pins):
+    def __init__(self, own: str | None, pins: Iterable[str] = (), revoked: Iterable[str] = ()):
+        self._pins, self._revoked = frozenset(pins), frozenset(revoked)
+        named = [("trusted_keys", pin) for pin in self._pins] + [
+            ("revoked_keys", pin) for pin in self._revoked
+        ]
+        for name, pin in sorted(named):
             if not _PIN.fullmatch(pin):
                 raise SettingsError(
-                    f"trusted_keys: {pin!r} is neither a key id (16 hex digits) nor a public key (64 hex "
+                    f"{name}: {pin!r} is neither a key id (16 hex digits) nor a public key (64 hex "
                     "digits): correct it."
                 )
         self._own = own
@@ -35,6 +39,8 @@ class Trust:
     def fault(self, public_hex: str, profile: str) -> str | None:
         """Why the key is not trusted for evidence of `profile`; None if it is."""
         key_id = key_id_of(public_hex)
+        if key_id in self._revoked or public_hex in self._revoked:
+            return f"signed by key {key_id}, which is revoked"
         if key_id in self._pins or public_hex in self._pins:
             return None
         if self._pins and profile in PINNED_PROFILES:

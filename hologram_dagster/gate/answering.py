@@ -6,7 +6,7 @@ from hologram_dagster.evidence.answer import answer, answer_of_run
 from hologram_dagster.evidence.archive import Evidence
 from hologram_dagster.evidence.document import ExitCode, Verdict
 from hologram_dagster.gate.origin import commit_of, where_known
-from hologram_dagster.gate.run import open_signer, policy_of
+from hologram_dagster.gate.run import open_archive, open_signer, policy_of
 from hologram_dagster.profiles import ProfileName
 from hologram_dagster.settings import Settings
 from hologram_dagster.target.baseline import choose_baseline
@@ -60,6 +60,4 @@ def open_evidence(settings: Settings, commit: str) -> Evidence:
     on_branch = not is_shallow(repository)
     base = choose_baseline(repository, revision, given=None, pull_request=on_branch).commit
     policy = policy_of(repository, base or commit)
-    return Evidence(
-        settings.state_dir / "evidence", signer=open_signer(settings), trusted_keys=policy.trusted_keys
-    )
+    return open_archive(settings, open_signer(settings), policy)

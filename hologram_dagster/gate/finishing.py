@@ -16,7 +16,7 @@ from hologram_dagster.gate.announcing import announce
 from hologram_dagster.gate.conclusion import conclude_run, has_concluded, verdict_path
 from hologram_dagster.gate.origin import settings_at
 from hologram_dagster.gate.publishing import finish_run
-from hologram_dagster.gate.run import GateRun, open_gate_run, open_signer, policy_of
+from hologram_dagster.gate.run import GateRun, open_archive, open_gate_run, open_signer, policy_of
 from hologram_dagster.gate.tags import BASELINE_TAG, COMMIT_TAG, ORIGIN_TAG, PROFILE_TAG
 from hologram_dagster.settings import Settings
 
@@ -58,7 +58,7 @@ def _open_again(settings: Settings, run_id: str, tags: Mapping[str, str], create
         return replace(run, recorded=replace(run.recorded, identity=identity))
     identity = started.identity
     policy = policy_of(settings.repository, identity.baseline_commit or identity.revision.commit)
-    evidence = Evidence(settings.state_dir / "evidence", signer=signer, trusted_keys=policy.trusted_keys)
+    evidence = open_archive(settings, signer, policy)
     return GateRun(settings, started.plan, policy, started, evidence, signer)
 
 

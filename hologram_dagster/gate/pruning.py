@@ -17,7 +17,7 @@ def open_for_pruning(settings: Settings) -> Evidence:
     """
     signer = open_signer(settings)
     policy = policy_of(settings.repository, resolve_ref(settings.repository, "HEAD"))
-    evidence = open_archive(settings, signer, policy.trusted_keys)
+    evidence = open_archive(settings, signer, policy)
     if why := evidence.trust.fault(signer.public_hex, ProfileName.MAIN):
         raise HologramError(f"what was pruned would be {why}: prune with the gate's own key.")
     return evidence

@@ -45,7 +45,7 @@ def rebuild_history(settings: Settings) -> tuple[int, tuple[str, ...]]:
         HologramError: ledger or store cannot be read (the history is as it was), or the history fails.
     """
     policy = policy_of(settings.repository, resolve_ref(settings.repository, "HEAD"))
-    evidence = open_archive(settings, open_signer(settings), policy.trusted_keys)
+    evidence = open_archive(settings, open_signer(settings), policy)
     notes: list[str] = []
 
     def verified() -> Iterator[Record]:

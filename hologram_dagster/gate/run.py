@@ -119,8 +119,8 @@ def open_gate_run(
 
     def nearest(ancestors: Sequence[str]) -> str | None:
         # The pins of the first parent: an older revision that trusts more keys must not be chosen by them.
-        pins = policy_of(settings.repository, ancestors[0]).trusted_keys
-        return nearest_green(open_archive(settings, signer, pins), identity, ancestors)
+        policy = policy_of(settings.repository, ancestors[0])
+        return nearest_green(open_archive(settings, signer, policy), identity, ancestors)
 
     baseline = choose_baseline(
         settings.repository,
@@ -133,7 +133,7 @@ def open_gate_run(
     policy = policy_of(settings.repository, baseline.commit or revision.commit)
     profile = with_rule(_with_budgets(profile, policy), settings)
     plan = apply_overrides(profile, settings)
-    evidence = open_archive(settings, signer, policy.trusted_keys)
+    evidence = open_archive(settings, signer, policy)
     recorded = record_run(identity, plan, deadline_s=settings.deadline_s)
     return GateRun(settings, plan, policy, recorded, evidence, signer)
 
@@ -144,9 +144,14 @@ def _with_budgets(profile: Profile, policy: Policy) -> Profile:
     return replace(profile, budgets_ms={**profile.budgets_ms, **own})
 
 
-def open_archive(settings: Settings, signer: Signer, trusted_keys: Sequence[str]) -> Evidence:
-    """The evidence of this place, read with these pins."""
-    return Evidence(settings.state_dir / "evidence", signer=signer, trusted_keys=trusted_keys)
+def open_archive(settings: Settings, signer: Signer, policy: Policy) -> Evidence:
+    """The evidence of this place, read with the keys that `policy` names."""
+    return Evidence(
+        settings.state_dir / "evidence",
+        signer=signer,
+        trusted_keys=policy.trusted_keys,
+        revoked_keys=policy.revoked_keys,
+    )
 
 
 def open_signer(settings: Settings) -> Signer:

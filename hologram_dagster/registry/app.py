@@ -30,7 +30,8 @@ from starlette.routing import Route, WebSocketRoute
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.ipfs.client import IpfsClient
-from hologram_dagster.protocol.operation import Operation
+from hologram_dagster.protocol.operation import PROOF, Operation
+from hologram_dagster.protocol.signing import Signer
 from hologram_dagster.registry.answers import as_json, formatted, overloaded, refusal, retry_headers
 from hologram_dagster.registry.auth import Access, Caller
 from hologram_dagster.registry.catalogue import Catalogue
@@ -41,6 +42,7 @@ from hologram_dagster.registry.faults import Code, RefusedError
 from hologram_dagster.registry.figures import PROMETHEUS_MEDIA_TYPE, Figures
 from hologram_dagster.registry.guard import Guard, Mode, OperationRefusedError, window_of
 from hologram_dagster.registry.integrity import Integrity
+from hologram_dagster.registry.journal import Journal, serving
 from hologram_dagster.registry.lanes import Lane, LaneFullError
 from hologram_dagster.registry.nonce_store import SharedNonces
 from hologram_dagster.registry.operation_keys import OperationKeys
@@ -83,19 +85,20 @@ def create_app(
     database: str,
     ipfs_api: str,
     access: Access,
+    signer: Signer,
     mode: Mode = Mode.OPTIONAL,
     keys: OperationKeys | None = None,
     guard: type[Guard] = Guard,
 ) -> Starlette:
     """The registry as an ASGI application; see `server` for the process.
 
-    `database` is SQLAlchemy's URL, `ipfs_api` the URL or multiaddr of an IPFS node's RPC. `mode`,
-    `keys` and `guard`: see `guard`.
+    `database` is SQLAlchemy's URL, `ipfs_api` the URL or multiaddr of an IPFS node's RPC. `signer`
+    signs what is done (see `journal`). `mode`, `keys` and `guard`: see `guard`.
 
     Raises:
         HologramError: the database cannot be opened.
     """
-    store = Store(database)
+    store = Store(database, Journal(signer))
     ipfs = IpfsClient(ipfs_api, timeout_s=IPFS_TIMEOUT_S)
     probe = IpfsClient(ipfs_api, timeout_s=READINESS_TIMEOUT_S)
     figures, events = Figures(), Events()
@@ -191,7 +194,7 @@ class _Endpoint:
                 document = await self._reads.run(lambda: self._documents.prepare(query.operation.query))
             lane = self._lane(document, query.operation.name)
             units = _look_ups(document, query.operation.name)
-            result = await lane.run(lambda: self._execute(document, query, caller), units=units)
+            result, receipts = await lane.run(lambda: self._execute(document, query, caller), units=units)
         except OperationRefusedError as error:
             return refusal(error.status, error.code, str(error), retry_headers(error.status))
         except RefusedError as error:
@@ -206,6 +209,8 @@ class _Endpoint:
             return overloaded()
         if result.errors:
             content = {"errors": [formatted(fault) for fault in result.errors], **content}
+        if receipts:
+            content["extensions"] = {PROOF: receipts}
         return as_json(content)
 
     def _lane(self, document: DocumentNode, operation: str | None) -> Lane:
@@ -217,18 +222,22 @@ class _Endpoint:
             )
         return self._mutations if kind is OperationType.MUTATION else self._reads
 
-    def _execute(self, document: DocumentNode, query: _Query, caller: Caller) -> ExecutionResult:
+    def _execute(
+        self, document: DocumentNode, query: _Query, caller: Caller
+    ) -> tuple[ExecutionResult, list[dict[str, Any]]]:
         operation = query.operation
         chosen = get_operation_ast(document, operation.name)
         mutation = chosen is not None and chosen.operation is OperationType.MUTATION
-        self._guard.admit(operation, query.extensions, mutation=mutation)
-        return execute_sync(
-            self._schema,
-            document,
-            context_value=Asking(caller),
-            variable_values=None if operation.variables is None else dict(operation.variables),
-            operation_name=operation.name,
-        )
+        admitted = self._guard.admit(operation, query.extensions, mutation=mutation)
+        with serving(admitted) as receipts:
+            result = execute_sync(
+                self._schema,
+                document,
+                context_value=Asking(caller),
+                variable_values=None if operation.variables is None else dict(operation.variables),
+                operation_name=operation.name,
+            )
+        return result, receipts
 
 
 def _look_ups(document: DocumentNode, operation: str | None) -> int:

@@ -17,6 +17,7 @@ import uvicorn
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.processes import LOOPBACK
+from hologram_dagster.protocol.signing import load_or_create_signer
 from hologram_dagster.registry.app import create_app
 from hologram_dagster.registry.auth import Access, load_access, open_access
 from hologram_dagster.registry.guard import Mode
@@ -39,6 +40,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--database", required=True, help="SQLAlchemy URL of SQLite or PostgreSQL")
     parser.add_argument("--ipfs-api", required=True, help="URL or multiaddr of the IPFS node's RPC")
     parser.add_argument("--tokens", type=Path, help="token file")
+    parser.add_argument(
+        "--signing-key", type=Path, default=Path("registry_key.pem"), help="key that signs what is done"
+    )
     parser.add_argument("--operation-keys", type=Path, help="file of the keys that sign operations")
     parser.add_argument(
         "--strict", action="store_true", help="refuse mutations without frame, nonce and proof"
@@ -100,6 +104,7 @@ def main(arguments: Sequence[str]) -> int:
             database=options.database,
             ipfs_api=options.ipfs_api,
             access=access,
+            signer=load_or_create_signer(options.signing_key, None),
             mode=Mode.REQUIRED if options.strict else Mode.OPTIONAL,
             keys=load_operation_keys(options.operation_keys) if options.operation_keys else None,
         )

@@ -17,7 +17,9 @@ from sqlalchemy import Connection, Engine, Row, Select, Table, bindparam, delete
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
+from hologram_dagster.protocol.ledger_entry import LedgerError
 from hologram_dagster.registry.faults import AlteredError, Code, RefusedError, Violation
+from hologram_dagster.registry.journal import Journal
 from hologram_dagster.registry.tables import (
     LOCK_KEY,
     contents,
@@ -157,6 +159,10 @@ def storage_guarded(method: Callable[_Parameters, _Result]) -> Callable[_Paramet
             raise RefusedError(
                 Code.STORAGE_UNAVAILABLE, f"the registry's database failed: {first_line(error)}."
             ) from error
+        except LedgerError as error:
+            raise RefusedError(
+                Code.TAMPERED, "the registry's journal was altered in the database: nothing is changed."
+            ) from error
 
     return guarded
 
@@ -164,8 +170,12 @@ def storage_guarded(method: Callable[_Parameters, _Result]) -> Callable[_Paramet
 class Store:
     """One database. Every method raises `RefusedError` (STORAGE_UNAVAILABLE) if it fails."""
 
-    def __init__(self, url: str) -> None:
-        """Open the database at `url`; see `tables.open_database` for its errors."""
+    def __init__(self, url: str, journal: Journal | None = None) -> None:
+        """Open the database at `url`; see `tables.open_database` for its errors.
+
+        Each change is entered in `journal`, if there is one.
+        """
+        self._journal = journal
         self._engine = open_database(url)
         self._reading = for_single_reads(self._engine)
         self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
@@ -213,8 +223,11 @@ class Store:
         connection.execute(select(func.pg_advisory_xact_lock(LOCK_KEY)))
 
     @storage_guarded
-    def put(self, entry: Entry, content: Content | None = None) -> None:
-        """Write `entry` under its name, in the place of what had the name; `content` if it has one."""
+    def put(self, entry: Entry, content: Content | None = None, *, replaced: str | None = None) -> None:
+        """Write `entry` under its name, in the place of what had the name; `content` if it has one.
+
+        `replaced` is the id of the content that it is an update of.
+        """
         values = {field: getattr(entry, field) for field in Entry.__dataclass_fields__}
         values |= {
             "atlas": json.dumps(dict(entry.atlas)),
@@ -225,10 +238,17 @@ class Store:
             self._upsert(connection, names, values)
             if content is None:
                 connection.execute(delete(contents).where(contents.c.name == entry.name))
-                return
-            of_content = {field: getattr(content, field) for field in _CONTENT_FIELDS}
-            of_content |= {"name": entry.name, "protected": entry.protected}
-            self._upsert(connection, contents, of_content)
+            else:
+                of_content = {field: getattr(content, field) for field in _CONTENT_FIELDS}
+                of_content |= {"name": entry.name, "protected": entry.protected}
+                self._upsert(connection, contents, of_content)
+            stored = "store" if replaced is None else "update"
+            facts = {"name": entry.name, "encoding": entry.encoding, "cid": entry.cid}
+            self._note(connection, "publish" if content is None else stored, {**facts, "replaced": replaced})
+
+    def _note(self, connection: Connection, operation: str, facts: Mapping[str, Any]) -> None:
+        if self._journal is not None:
+            self._journal.append(connection, operation, facts)
 
     def _upsert(self, connection: Connection, table: Table, values: Mapping[str, Any]) -> None:
         statement = self._insert(table).values(**values)
@@ -342,8 +362,10 @@ class Store:
     def remove(self, name: str) -> None:
         """Remove `name`, its content and its installation; none there is fine."""
         with self._engine.begin() as connection:
-            for table in (names, contents, installations):
+            for table in (contents, installations):
                 connection.execute(delete(table).where(table.c.name == name))
+            if connection.execute(delete(names).where(names.c.name == name)).rowcount:
+                self._note(connection, "delete", {"name": name})
 
     @storage_guarded
     def install(self, name: str, cid: str) -> None:
@@ -351,10 +373,13 @@ class Store:
         values = {"name": name, "cid": cid, "installed_at": now()}
         with self._engine.begin() as connection:
             self._upsert(connection, installations, values)
+            self._note(connection, "install", {"name": name, "cid": cid})
 
     @storage_guarded
     def uninstall(self, name: str) -> bool:
         """Forget that `name` is installed; returns whether it was."""
         with self._engine.begin() as connection:
             gone = connection.execute(delete(installations).where(installations.c.name == name))
+            if gone.rowcount:
+                self._note(connection, "uninstall", {"name": name})
             return gone.rowcount > 0

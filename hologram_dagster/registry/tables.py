@@ -33,12 +33,14 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from hologram_dagster.errors import HologramError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _BUSY_TIMEOUT_MS = 5_000
 # A connection for each thread of both lanes, and some for the readiness check.
 _CONNECTIONS = 16
 # Key of the PostgreSQL advisory lock: "holo" in ASCII.
 LOCK_KEY = 0x686F6C6F
+# And of the one that keeps appends to the journal apart.
+JOURNAL_LOCK_KEY = LOCK_KEY + 1
 # Execution option of a connection that will write: it takes SQLite's write lock at its beginning.
 _WRITES = "hologram_writes"
 # Of one that reads by single statements: no transaction around each.
@@ -110,6 +112,14 @@ nonce_floor = Table(
     _metadata,
     Column("id", Integer, primary_key=True),
     Column("floor", BigInteger, nullable=False),
+)
+
+# What was done, as a signed hash ledger: see `journal`.
+operations = Table(
+    "operations",
+    _metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("line", Text, nullable=False),
 )
 
 
@@ -185,8 +195,13 @@ def _add_nonces(connection: Connection) -> None:
     connection.execute(insert(nonce_floor).values(id=1, floor=-1))
 
 
+def _add_operations(connection: Connection) -> None:
+    # Version 3 kept no account: the ledger begins with what is done from now on.
+    operations.create(connection)
+
+
 # How to get from each older version to the next one.
-_UPGRADES: dict[int, Callable[[Connection], None]] = {1: _add_contents, 2: _add_nonces}
+_UPGRADES: dict[int, Callable[[Connection], None]] = {1: _add_contents, 2: _add_nonces, 3: _add_operations}
 
 
 def _engine(url: str) -> Engine:

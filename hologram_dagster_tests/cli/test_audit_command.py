@@ -10,7 +10,7 @@ from hologram_dagster.evidence.archive import Evidence
 from hologram_dagster.protocol.signing import load_or_create_signer
 from hologram_dagster.target.revision import read_revision
 from hologram_dagster_tests.evidence.helpers import green_run, run_of
-from hologram_dagster_tests.gate.bench import Bench
+from hologram_dagster_tests.gate.bench import Bench, git
 
 pytestmark = pytest.mark.phase7_security
 
@@ -38,3 +38,9 @@ def test_what_was_recorded_is_verified_and_told(tmp_path: Path) -> None:
     other = bench.hologram("audit", "verify", "--head", "0" * 64)
     assert (other.returncode, "cut_off" in other.stdout) == (1, True)
     assert bench.hologram("audit", "verify", "--since", "soon").returncode == 2
+
+    (bench.folder / "hologram.toml").write_text(f'revoked_keys = ["{key.key_id}"]\n')
+    git(bench.folder, "add", "hologram.toml")
+    git(bench.folder, "commit", "-q", "--amend", "-m", "first")
+    revoked = bench.hologram("audit", "verify")
+    assert (revoked.returncode, "is revoked" in revoked.stdout) == (1, True)

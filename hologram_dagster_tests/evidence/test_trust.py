@@ -43,3 +43,12 @@ def test_a_reader_without_key_and_pins_trusts_nobody() -> None:
 def test_a_malformed_pin_is_refused(pin: str) -> None:
     with pytest.raises(SettingsError, match="trusted_keys"):
         Trust(OWN.public_hex, [pin])
+
+
+@pytest.mark.parametrize("named", [OWN.key_id, OWN.public_hex])
+def test_a_revoked_key_counts_for_nothing_whatever_else_names_it(named: str) -> None:
+    for profile in ("dev", "main"):
+        trust = Trust(OWN.public_hex, [OWN.key_id], [named])
+        assert "is revoked" in (trust.fault(OWN.public_hex, profile) or "")
+    with pytest.raises(SettingsError, match="revoked_keys"):
+        Trust(OWN.public_hex, (), ["x"])
