@@ -106,7 +106,10 @@ def registry(
 
 
 @app.command()
-def show(revision: str = typer.Argument(..., help="Commit or any git ref.")) -> None:
+def show(
+    revision: str = typer.Argument(..., help="Commit or any git ref."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object instead of lines."),
+) -> None:
     """Tell what was recorded of REVISION, oldest first, from the verified ledger.
 
     Exit codes: 0, or 4 if nothing is. Example: hologram audit show HEAD
@@ -114,7 +117,7 @@ def show(revision: str = typer.Argument(..., help="Commit or any git ref.")) -> 
     settings = load_settings()
     commit = commit_of(settings, revision)
     runs: set[str] = set()
-    told = False
+    told: list[dict[str, Any]] = []
     for entry in entries_of(open_evidence(settings, commit)):
         data = entry.data
         of_revision = data.get("revision")
@@ -124,7 +127,9 @@ def show(revision: str = typer.Argument(..., help="Commit or any git ref.")) -> 
             runs.add(str(data.get("run_id")))
         elif data.get("run_id") not in runs:
             continue
-        told = True
+        told.append({"seq": entry.seq, **data})
+        if as_json:
+            continue
         words = (data.get("entry"), data.get("kind"), data.get("status"), data.get("profile"))
         typer.echo(
             redact(
@@ -132,6 +137,8 @@ def show(revision: str = typer.Argument(..., help="Commit or any git ref.")) -> 
                 f"  run {data.get('run_id')}"
             )
         )
-    if not told:
+    if as_json:
+        typer.echo(redact(json.dumps({"commit": commit, "entries": told}, indent=2)))
+    elif not told:
         typer.echo(f"nothing is recorded of {commit[:12]}.", err=True)
-        raise typer.Exit(4)
+    raise typer.Exit(0 if told else 4)

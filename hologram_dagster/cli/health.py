@@ -21,7 +21,7 @@ from rich.text import Text
 
 from hologram_dagster.cli.reading import last_verdict
 from hologram_dagster.cli.summary import summarize
-from hologram_dagster.evidence.document import ExitCode
+from hologram_dagster.evidence.document import ExitCode, read_verdict
 from hologram_dagster.flakes.judgement import State
 from hologram_dagster.gate.baselines import baselines_of
 from hologram_dagster.gate.detecting import known
@@ -99,7 +99,9 @@ def _e2e_summary(settings: Settings) -> Answer:
     if not summary.total:
         return Answer("e2e-summary", Health.ABSENT, "no events: run hologram gate, which writes them")
     lines = tuple(f"{suite} {event}: {count}" for suite, event, count in summary.counts)
-    return Answer("e2e-summary", Health.OK, f"{summary.total} events", lines)
+    notes = tuple(f"note: {note}" for note in summary.notes)
+    health = Health.UNSURE if notes else Health.OK
+    return Answer("e2e-summary", health, f"{summary.total} events", (*lines, *notes))
 
 
 def _performance(settings: Settings) -> Answer:
@@ -133,8 +135,18 @@ def _flake_report(settings: Settings) -> Answer:
     return Answer("flake-report", Health.RED if flaky else Health.OK, told, tuple(j.test for j in flaky))
 
 
-def _gate(settings: Settings, question: str, *, expected: ExitCode, variables: Mapping[str, str]) -> Answer:
-    """A real dev gate of this repository, in folders of its own; what is here stays as it is."""
+def _gate(
+    settings: Settings,
+    question: str,
+    *,
+    expected: ExitCode,
+    variables: Mapping[str, str],
+    missing: Callable[[Path], str] = lambda reports: "",
+) -> Answer:
+    """A real dev gate of this repository, in folders of its own; what is here stays as it is.
+
+    `missing` says what of its reports is not as it should be, empty where all is.
+    """
     with tempfile.TemporaryDirectory(prefix="hologram-health-") as folder:
         apart = {
             "HOLOGRAM_STATE_DIR": str(Path(folder, "state")),
@@ -148,24 +160,39 @@ def _gate(settings: Settings, question: str, *, expected: ExitCode, variables: M
             "GITHUB_TOKEN": "",
             "GITHUB_STEP_SUMMARY": "",
         }
-        done = subprocess.run(
-            [sys.executable, "-c", _HOLOGRAM, "gate", "--profile", "dev"],
-            cwd=settings.repository,
-            env={**{k: v for k, v in os.environ.items() if k not in quiet}, **apart, **variables},
-            capture_output=True,
-            text=True,
-            timeout=_GATE_S,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", _HOLOGRAM, "gate", "--profile", "dev"],
+                cwd=settings.repository,
+                env={**{k: v for k, v in os.environ.items() if k not in quiet}, **apart, **variables},
+                capture_output=True,
+                text=True,
+                timeout=_GATE_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Answer(question, Health.UNSURE, f"a dev gate did not end within {_GATE_S} s")
+        wrong = missing(Path(folder, "reports"))
     told = f"a dev gate ended with {done.returncode}, expected {int(expected)}"
     last = tuple(done.stdout.strip().splitlines()[-8:])
+    if done.returncode == expected and wrong:
+        return Answer(question, Health.RED, f"{told}, but {wrong}", last)
     return Answer(question, Health.OK if done.returncode == expected else Health.RED, told, last)
 
 
 def _perf_fail(settings: Settings) -> Answer:
     """Whether a budget that is broken turns the gate red."""
+
+    def missing(reports: Path) -> str:
+        verdict = read_verdict(reports / "verdict.json")
+        red = {
+            reason.kind for reason in verdict.reasons if reason.red and reason.check == "p95_within_budget"
+        }
+        green = [operation.kind for operation in OPERATIONS.values() if operation.kind not in red]
+        return f"the budget of {', '.join(green)} was not what failed" if green else ""
+
     hopeless = {operation.budget_variable: _HOPELESS_MS for operation in OPERATIONS.values()}
-    return _gate(settings, "perf-fail", expected=ExitCode.FAIL, variables=hopeless)
+    return _gate(settings, "perf-fail", expected=ExitCode.FAIL, variables=hopeless, missing=missing)
 
 
 def _smoke_test(settings: Settings) -> Answer:

@@ -1,5 +1,6 @@
 """`hologram prune`: what is beyond its retention, and its removal."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from hologram_dagster.settings import load_settings
 
 def prune(
     yes: bool = typer.Option(False, "--yes", help="Export and remove; without it, only tell what would go."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object instead of lines."),
 ) -> None:
     """Tell what is beyond its retention: runs, logs, checkouts, evidence; with --yes, export and remove it.
 
@@ -21,8 +23,12 @@ def prune(
     done = subprocess.run(
         [sys.executable, "-m", "hologram_dagster.defs.retention", *(["--yes"] if yes else [])],
         env={**os.environ, "DAGSTER_HOME": str(home)},
+        stdout=subprocess.PIPE if as_json else None,
+        text=True,
         check=False,
     )
+    if as_json and done.returncode == 0:
+        typer.echo(json.dumps({"applied": yes, "lines": done.stdout.splitlines()}, indent=2))
     raise typer.Exit(done.returncode)
 
 

@@ -16,7 +16,10 @@ _SERVED = ".ui.lock"
 
 
 def setup() -> None:
-    """Prepare the Dagster home in the state folder (once; safe to repeat)."""
+    """Prepare the Dagster home in the state folder (once; safe to repeat).
+
+    Example: hologram setup
+    """
     home = prepare_home(load_settings())
     typer.echo(f"Dagster home: {home}")
 
@@ -25,7 +28,10 @@ def ui(
     port: int = typer.Option(3000, help="Port of the web server."),
     host: str = typer.Option("127.0.0.1", help="Address to listen on."),
 ) -> None:
-    """Serve the Dagster UI with its daemon (schedules, sensors) until stopped; once for a home."""
+    """Serve the Dagster UI with its daemon (schedules, sensors) until stopped; once for a home.
+
+    Example: hologram ui
+    """
     home = prepare_home(load_settings())
     address = f"http://{host}:{port}"
     _hold(home, address)

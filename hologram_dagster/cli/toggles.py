@@ -90,14 +90,17 @@ def toggles(
     shell: Shell | None = typer.Option(
         None, help="Lines for this shell alone (github: for $GITHUB_ENV); else for bash and PowerShell."
     ),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object, as --shell json."),
 ) -> None:
     """Print the profile's budgets, sample sizes and endpoints, for POSIX shells and PowerShell.
 
     Example: eval "$(hologram toggles main local --shell bash)"
     """
+    if as_json:
+        shell = Shell.JSON
     if shell is not None:
         if profile is None:
-            raise HologramError("--shell is for one profile: name pr, main, nightly or dev.")
+            raise HologramError("--shell and --json are for one profile: name pr, main, nightly or dev.")
         typer.echo(_of_shell(PROFILES[profile], endpoint, shell))
         return
     chosen = [PROFILES[profile]] if profile else list(PROFILES.values())

@@ -27,6 +27,9 @@ def test_what_was_recorded_is_verified_and_told(tmp_path: Path) -> None:
     assert verified.stdout.startswith("ok: ")
     shown = bench.hologram("audit", "show", "HEAD")
     assert (shown.returncode, "evidence verdict" in shown.stdout) == (0, True)
+    entries = json.loads(bench.hologram("audit", "show", "HEAD", "--json").stdout)["entries"]
+    assert len(entries) == len(shown.stdout.splitlines())
+    assert entries[-1]["kind"] == "verdict"
 
     content = evidence.ledger.path.read_bytes()
     evidence.ledger.path.write_bytes(content.replace(b'"passed"', b'"failed"', 1))

@@ -66,6 +66,7 @@ def test_a_shell_gets_its_own_lines_and_no_others(shell: str, first: str) -> Non
 def test_json_is_one_object_with_the_same_values() -> None:
     document = json.loads(_toggles("main", "staging", "--shell", "json").stdout)
     assert (document["profile"], document["endpoint"]) == ("main", "staging")
+    assert json.loads(_toggles("main", "staging", "--json").stdout) == document
     bash = _toggles("main", "staging", "--shell", "bash").stdout.splitlines()
     assert [f"export {key}={value}" for key, value in document["variables"].items()] == bash
 

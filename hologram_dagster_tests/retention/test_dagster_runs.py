@@ -91,6 +91,8 @@ def test_the_command_tells_first_and_removes_when_told_to(aged: Bench) -> None:
     variables = {"HOLOGRAM_KEEP_EVIDENCE_DAYS": "1"}
     home = aged.folder / ".hologram" / "dagster"
     told = aged.hologram("prune", **variables)
+    in_json = json.loads(aged.hologram("prune", "--json", **variables).stdout)
+    assert in_json == {"applied": False, "lines": told.stdout.splitlines()}
     assert told.returncode == 0, told.stderr
     assert "Dagster run: 1" in told.stdout
     assert "nothing was removed" in told.stdout
