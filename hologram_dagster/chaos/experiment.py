@@ -207,6 +207,7 @@ class Experiment:
 
     `chaos_type` is the contract's word for it (section 3.8), such as `ipfs_kill_restart`.
     `findings` and `values` are asked once all is over and well so far: what else must hold, and figures.
+    `budget_ms` is how long an operation of the load may take, to be drawn beside them; None: it has no limit.
     """
 
     name: str
@@ -221,3 +222,4 @@ class Experiment:
     findings: Callable[[], Sequence[Finding]] = tuple
     values: Callable[[], Mapping[str, float]] = dict
     judge_timeout_s: float = 300.0
+    budget_ms: float | None = None

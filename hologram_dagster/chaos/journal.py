@@ -86,7 +86,7 @@ class Window:
 class Journal:
     """All of one experiment. Times are s since `origin_s` (`time.perf_counter`) and `started_at`.
 
-    `timeline` is its load over time, thinned out (`sampled`).
+    `timeline` is its load over time, thinned out (`sampled`), `budget_ms` what each of it may take.
     """
 
     experiment: str
@@ -102,6 +102,7 @@ class Journal:
     windows: list[Window] = field(default_factory=list)
     values: dict[str, float] = field(default_factory=dict)
     timeline: Sequence[tuple[float, float, bool]] = ()
+    budget_ms: float | None = None
     finished_at: datetime | None = None
 
     @property
@@ -171,6 +172,7 @@ class Journal:
                 for window in self.windows
             ],
             "values": self.figures(),
+            "budget_ms": self.budget_ms,
             "timeline": [[round(due, 3), round(latency, 1), done] for due, latency, done in self.timeline],
             "entries": [
                 {

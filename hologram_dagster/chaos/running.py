@@ -79,6 +79,7 @@ def run(
         frozenset(n for n, step in enumerate(experiment.method, 1) if isinstance(step, Strike)),
         datetime.now(UTC),
         time.perf_counter(),
+        budget_ms=experiment.budget_ms,
     )
     history = experiment.workload.history if experiment.workload is not None else None
     if history is not None and history.path is not None:

@@ -5,14 +5,17 @@ not: the experiments (`chaos`), whether the findings fail the run (`evidence.jud
 """
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from hologram_dagster.chaos.catalogue import CATALOGUE, Site, Theirs, carry_out_on
+from hologram_dagster.chaos.journal_file import journal_path
 from hologram_dagster.chaos.leftovers import Leftovers
 from hologram_dagster.gate.run import GateRun, policy_of
 from hologram_dagster.gate.services import own_endpoints
-from hologram_dagster.observation import Observation, Status, with_facts
+from hologram_dagster.observation import Artifact, Observation, Status, with_facts
 from hologram_dagster.policy import ChaosCommands
+from hologram_dagster.protocol.canonical import sha256_hex
 from hologram_dagster.settings import Settings
 from hologram_dagster.target.revision import resolve_ref
 
@@ -69,11 +72,19 @@ def observe_chaos(run: GateRun, kind: str, *, repeats: int = 1) -> Observation:
                 repeats=repeats,
                 commands=run.policy.chaos,
             )
-            seen, _ = carry_out_on(CATALOGUE[kind], site)
+            seen, journal = carry_out_on(CATALOGUE[kind], site)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         if seen.status is not Status.INCONCLUSIVE:
             break
         undecided.append(seen.why)
     tries = len(undecided) + (seen.status is not Status.INCONCLUSIVE)
-    return with_facts(seen, tries=str(tries), undecided="; ".join(undecided))
+    seen = with_facts(seen, tries=str(tries), undecided="; ".join(undecided))
+    return replace(seen, artifacts=_kept(run, kind)) if journal is not None else seen
+
+
+def _kept(run: GateRun, kind: str) -> tuple[Artifact, ...]:
+    """The journal, kept with the evidence: that in the reports is the newest run's."""
+    data = journal_path(run.settings.reports_dir / "chaos", kind).read_bytes()
+    store = run.evidence.store
+    return (Artifact(store.uri(store.put_artifact(data, f"{kind}.json")), sha256_hex(data)),)

@@ -1,8 +1,11 @@
 """The chaos assets by Dagster's own command, and their rules: green, red, undecided."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -33,6 +36,11 @@ def test_the_short_experiments_are_observed_and_green(make_bench: MakeBench) -> 
         journal = json.loads((bench.reports / "chaos" / "journals" / f"{kind}.json").read_text())
         assert journal["outcome"] == seen["status"]
         assert journal["windows"]
+        # The evidence keeps it, as the reports have it.
+        (kept,) = seen["artifacts"]
+        data = (bench.reports / "chaos" / "journals" / f"{kind}.json").read_bytes()
+        assert kept["sha256"] == hashlib.sha256(data).hexdigest()
+        assert Path(urlsplit(kept["uri"]).path).read_bytes() == data
     assert done.returncode == (0 if statuses == {"passed"} else 1), done.stderr
     assert len(journal["timeline"]) >= 10
     assert not list((bench.folder / ".hologram" / "chaos" / "runs").glob("*/*"))

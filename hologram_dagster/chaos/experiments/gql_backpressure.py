@@ -158,6 +158,7 @@ class GqlBackpressure:
             self.values,
             load,
             title=TITLE,
+            budget_ms=self.budget_ms,
             chaos_type="gql_backpressure",
         )
 

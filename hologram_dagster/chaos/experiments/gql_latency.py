@@ -153,6 +153,7 @@ class GqlLatency:
             self.values,
             load,
             title=TITLE,
+            budget_ms=self.budget_ms,
             chaos_type="network_latency",
         )
 

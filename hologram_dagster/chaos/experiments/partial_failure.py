@@ -117,6 +117,7 @@ class PartialFailure:
             self.values,
             load,
             title=TITLE,
+            budget_ms=1000 * self.fast_s,
             chaos_type="partial_failure",
         )
 

@@ -80,7 +80,7 @@ class Trial:
     """One experiment to carry out.
 
     `steady` says why the services are not as they should be, empty when they are. `findings` and `values`
-    are asked once all is over. `load` runs over all of it.
+    are asked once all is over. `load` runs over all of it; `budget_ms` as that of an `Experiment`.
     """
 
     kind: str
@@ -92,6 +92,7 @@ class Trial:
     title: str = ""
     chaos_type: str = ""
     rollbacks: Sequence[Action] = field(default_factory=tuple)
+    budget_ms: float | None = None
 
     def experiment(self, *, seed: int = 0, services: Sequence[Service] = ()) -> Experiment:
         """The trial in the long form, on `services`."""
@@ -108,6 +109,7 @@ class Trial:
             findings=self.findings,
             values=self.values,
             judge_timeout_s=_LONGEST_S,
+            budget_ms=self.budget_ms,
         )
 
 
