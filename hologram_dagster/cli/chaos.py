@@ -124,7 +124,7 @@ def _carry_out(entry: Entry, settings: Settings, seed: int) -> Result:
 
 def _tell(entry: Entry, result: Result, seed: int) -> None:
     seen, journal = result
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(f"[bold]{entry.name}[/bold] (seed {seed}): {seen.status}")
     for finding in seen.findings:
         console.print(f"  {finding.status:<13} {escape(finding.name)}: {escape(finding.message)}")

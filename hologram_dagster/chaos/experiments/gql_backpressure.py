@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hologram_dagster.chaos.experiments.trial import Round, Trial
+from hologram_dagster.chaos.experiments.trial import BETWEEN_S, Round, Trial
 from hologram_dagster.chaos.load import Load
 from hologram_dagster.errors import HologramError, ServiceError
 from hologram_dagster.observation import Finding, Status
@@ -149,7 +149,14 @@ class GqlBackpressure:
             self.crowd()
             self.overload()
 
-        overload = Round("overload", inject, self.witness, mend=lambda: None, recovered=self.recovered)
+        overload = Round(
+            "overload",
+            inject,
+            self.witness,
+            mend=lambda: None,
+            recovered=self.recovered,
+            after_s=BETWEEN_S if load is not None else 0.0,
+        )
         return Trial(
             NAME,
             self.steady,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from time import perf_counter
 
-from hologram_dagster.chaos.experiments.trial import Round, Trial
+from hologram_dagster.chaos.experiments.trial import BETWEEN_S, Round, Trial
 from hologram_dagster.chaos.faults.proxy import Proxy
 from hologram_dagster.chaos.faults.toxics import Latency
 from hologram_dagster.chaos.faults.witness import round_trips_ms
@@ -143,6 +143,7 @@ class GqlLatency:
                 meanwhile=lambda: self.measure(leg),
                 # That the delay was there all the time, the shifts tell.
                 sustained=False,
+                after_s=BETWEEN_S if load is not None else 0.0,
             )
 
         return Trial(

@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 import httpx
 
 from hologram_dagster.chaos.experiment import Leftover
-from hologram_dagster.chaos.experiments.trial import Round, Trial
+from hologram_dagster.chaos.experiments.trial import BETWEEN_S, Round, Trial
 from hologram_dagster.chaos.faults.services import Incarnation, Killable, freeze, thaw
 from hologram_dagster.chaos.faults.witness import Reach, reach
 from hologram_dagster.chaos.load import Load
@@ -107,6 +107,7 @@ class PartialFailure:
                 meanwhile=lambda: self.expect(case),
                 limit_s=limit_s,
                 leftovers=case.leftovers,
+                after_s=BETWEEN_S if load is not None else 0.0,
             )
 
         return Trial(

@@ -28,6 +28,8 @@ from hologram_dagster.observation import Finding, Observation
 
 # Whole measurements are made in them.
 _LONGEST_S = 1800.0
+# Where there is load: what is judged outside the faults must be there.
+BETWEEN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
