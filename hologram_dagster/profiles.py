@@ -100,7 +100,13 @@ TRAFFIC: Mapping[str, Traffic] = {
 }
 # The chaos experiments; the short ones, which hardly depend on how busy the host is, are part of main, too.
 _SHORT_CHAOS = ("chaos_ipfs_restart", "chaos_heuristics")
-CHAOS = (*_SHORT_CHAOS, "chaos_gql_latency", "chaos_gql_backpressure", "chaos_partial_failure")
+CHAOS = (
+    *_SHORT_CHAOS,
+    "chaos_gql_latency",
+    "chaos_gql_backpressure",
+    "chaos_partial_failure",
+    "chaos_replication",
+)
 # The cases of `chaos_partial_failure` that only a stack of our own can be put into.
 OWN_STACK_ONLY = frozenset({"ipfs_frozen", "database_locked", "node_stopped"})
 # What is refused where services that are not ours may not be disturbed (`gate.disruption`).

@@ -24,6 +24,7 @@ from hologram_dagster.chaos.experiments import (
     heuristics,
     ipfs_restart,
     partial_failure,
+    replication,
 )
 from hologram_dagster.chaos.experiments.gql_backpressure import GqlBackpressure
 from hologram_dagster.chaos.experiments.gql_latency import GqlLatency, Leg
@@ -41,6 +42,7 @@ from hologram_dagster.chaos.experiments.partial_failure import (
     registry_down,
 )
 from hologram_dagster.chaos.experiments.publishing import Publisher
+from hologram_dagster.chaos.experiments.replication import Replication
 from hologram_dagster.chaos.experiments.trial import Trial, carry_out
 from hologram_dagster.chaos.faults.proxy import Proxy
 from hologram_dagster.chaos.faults.services import user_service
@@ -66,6 +68,7 @@ _NODES = 3
 _NAME = "chaos/kept"
 _DELAY_MS = 150.0
 _DELAYED_SAMPLES = 10
+_CONTENTS = 12
 _CONTENT_BYTES = 1_000_000
 _RESOLVE = "query($n: String!) { resolve(name: $n) { cid encoding } }"
 _STORE = "mutation($n: String!, $c: String!) { upsertObject(name: $n, content: $c) { cid } }"
@@ -314,6 +317,26 @@ def _partial_failure_of_theirs(site: Site, on: Theirs) -> Result:
             on.take_back([(name, do.cid)], site.folder)
 
 
+def _replication(site: Site) -> Result:
+    if site.theirs is not None:
+        return _needs_own_stack(replication.NAME, "nodes lose all they have")
+    with (
+        Stack.start(site.folder, nodes=_NODES) as stack,
+        _kept(stack) as (_, services),
+        Publisher(stack.ipfs_api, stack.graphql_url, seed=site.seed, try_timeout_s=_HANG_S) as publisher,
+        RegistryClient(stack.graphql_url, timeout_s=_HANG_S) as client,
+    ):
+        for number in range(_CONTENTS):
+            publisher.publish(number)
+        copied = Replication(
+            stack.nodes,
+            publisher.acknowledged,
+            lambda made: _done(client, _RESOLVE, n=made.name),
+            stack.rejoin,
+        )
+        return site.carry_out(copied.trial(_resolving(stack.graphql_url, None, _NAME)), services)
+
+
 def _heuristics(site: Site) -> Result:
     if site.theirs is not None:
         return _needs_own_stack(heuristics.NAME, "known causes are injected around known services")
@@ -337,5 +360,6 @@ CATALOGUE: Mapping[str, Entry] = {
         (gql_backpressure, _gql_backpressure),
         (partial_failure, _partial_failure),
         (heuristics, _heuristics),
+        (replication, _replication),
     )
 }

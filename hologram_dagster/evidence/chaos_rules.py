@@ -45,12 +45,18 @@ STEPS: Mapping[str, Mapping[str, str]] = {
         "database_locked": "With its database locked it reads names and refuses changes in time.",
         "node_stopped": "With one of three nodes stopped everything is there.",
     },
+    "chaos_replication": {
+        "replication_factor": "Every content is on three nodes, each asked with all others dead.",
+        "one_gone": "With any one node dead everything reads and resolves.",
+        "two_gone": "With any two of three dead, too.",
+        "repaired": "A node that lost all it had is filled again within a minute.",
+    },
     "chaos_heuristics": dict.fromkeys(
         ("timeout", "reset", "refused", "invalid_response", "corrupt_content", "overload"), _CALLED
     ),
 }
 # As many faults must have been seen to take hold, at least.
-_FAULTS = {"chaos_gql_latency": 2, "chaos_partial_failure": 2, "chaos_heuristics": 6}
+_FAULTS = {"chaos_gql_latency": 2, "chaos_partial_failure": 2, "chaos_heuristics": 6, "chaos_replication": 7}
 
 
 def chaos_checks(kind: str) -> tuple[Check, ...]:

@@ -104,7 +104,9 @@ class IpfsNode:
             HologramError: as `start`.
         """
         self.stop()
-        self._process, _ = self._launch(self.repo, self._api_port, self._swarm_port, timeout_s)
+        self._process, report = self._launch(self.repo, self._api_port, self._swarm_port, timeout_s)
+        # Another peer ID where the repository was removed meanwhile.
+        self.peer_id, self.swarm_address = report["peer_id"], report["swarm_address"]
 
     @classmethod
     def _launch(

@@ -8,7 +8,7 @@ invalid), never 500; a full queue is 503 with `Retry-After`.
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,6 +47,7 @@ from hologram_dagster.registry.lanes import Lane, LaneFullError
 from hologram_dagster.registry.nonce_store import SharedNonces
 from hologram_dagster.registry.operation_keys import OperationKeys
 from hologram_dagster.registry.pins import Pins
+from hologram_dagster.registry.replicas import Replicas
 from hologram_dagster.registry.resolvers import Asking, Parts, build_schema
 from hologram_dagster.registry.store import Store
 from hologram_dagster.registry.subscriptions import PROTOCOL, Subscriptions
@@ -86,14 +87,16 @@ def create_app(
     ipfs_api: str,
     access: Access,
     signer: Signer,
+    replica_apis: Sequence[str] = (),
     mode: Mode = Mode.OPTIONAL,
     keys: OperationKeys | None = None,
     guard: type[Guard] = Guard,
 ) -> Starlette:
     """The registry as an ASGI application; see `server` for the process.
 
-    `database` is SQLAlchemy's URL, `ipfs_api` the URL or multiaddr of an IPFS node's RPC. `signer`
-    signs what is done (see `journal`). `mode`, `keys` and `guard`: see `guard`.
+    `database` is SQLAlchemy's URL, `ipfs_api` the URL or multiaddr of an IPFS node's RPC, `replica_apis`
+    those of further nodes that hold a copy. `signer` signs what is done (see `journal`). `mode`, `keys`
+    and `guard`: see `guard`.
 
     Raises:
         HologramError: the database cannot be opened.
@@ -102,7 +105,8 @@ def create_app(
     ipfs = IpfsClient(ipfs_api, timeout_s=IPFS_TIMEOUT_S)
     probe = IpfsClient(ipfs_api, timeout_s=READINESS_TIMEOUT_S)
     figures, events = Figures(), Events()
-    pins, integrity = Pins(store, ipfs), Integrity(figures, events)
+    replicas = Replicas(store, ipfs_api, replica_apis)
+    pins, integrity = Pins(store, ipfs, replicas), Integrity(figures, events)
     nonces = SharedNonces(store.engine, window_of(mode))
     door = guard(nonces, mode=mode, keys=keys, meters=figures.nonces(nonces))
     schema = build_schema(
@@ -118,6 +122,9 @@ def create_app(
     documents = Documents(schema)
     endpoint = _Endpoint(schema, documents, access, figures, door)
     subscriptions = Subscriptions(schema, documents, access)
+    figures.watch("replica_nodes", "IPFS nodes that are to hold a copy.", lambda: replicas.nodes)
+    figures.watch("replicas_lacking", "Copies missing, over all nodes.", lambda: replicas.lacking)
+    figures.watch("replicas_pinned", "Copies pinned since the start.", lambda: replicas.pinned)
     figures.watch("connections", "WebSocket connections open.", lambda: subscriptions.connections)
     figures.watch("subscriptions", "Subscriptions that listen.", lambda: events.listeners)
     readiness = _Readiness(store, probe)
@@ -125,7 +132,9 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        replicas.start()
         yield
+        replicas.close()
         endpoint.close()
         readiness.close()
         for client in (ipfs, probe):

@@ -154,6 +154,7 @@ class Catalogue:
         with self._store.changing_pins():
             self._pins.pin(entry)
             self._store.put(entry)
+        self._pins.written()
         return entry
 
     def _install(self, entry: Entry) -> Entry:

@@ -160,6 +160,7 @@ class ContentCatalogue:
             # What the name named before stays pinned: others may rely on it.
             self._pins.pin(entry)
             self._store.put(entry, content, replaced=replaced)
+            self._pins.written()
             found = self._store.content(name)
             if found is None:
                 raise RefusedError(Code.STORAGE_UNAVAILABLE, "the database lost what was just written.")

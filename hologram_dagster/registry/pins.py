@@ -7,6 +7,7 @@ from hologram_dagster.errors import FormatError, ServiceError
 from hologram_dagster.ipfs import cids
 from hologram_dagster.ipfs.client import IpfsClient
 from hologram_dagster.registry.faults import Code, RefusedError
+from hologram_dagster.registry.replicas import Replicas
 from hologram_dagster.registry.store import Entry, Store
 
 MAX_CID_LENGTH = 128
@@ -30,9 +31,10 @@ def check_cid(argument: str, cid: str) -> None:
 class Pins:
     """Every method raises `RefusedError` (IPFS_UNAVAILABLE) if the node fails."""
 
-    def __init__(self, store: Store, ipfs: IpfsClient) -> None:
+    def __init__(self, store: Store, ipfs: IpfsClient, replicas: Replicas) -> None:
         self._store = store
         self._ipfs = ipfs
+        self._replicas = replicas
 
     def add(self, data: bytes) -> str:
         """Add and pin `data`; its CID."""
@@ -69,11 +71,18 @@ class Pins:
     def remove(self, entry: Entry) -> None:
         """Remove the name of `entry`, and the pins that no other name needs."""
         # Unpin first: if that fails the name is still there, and removing it can be repeated.
+        unpinned = []
         with _ipfs_errors():
             for cid in _cids_of(entry):
                 if not self._store.needs(cid, besides=entry.name) and self._ipfs.is_pinned(cid):
                     self._ipfs.pin_rm(cid)
+                    unpinned.append(cid)
         self._store.remove(entry.name)
+        self._replicas.dropped(unpinned)
+
+    def written(self) -> None:
+        """Have the other nodes pin what was just written."""
+        self._replicas.changed()
 
 
 def _cids_of(entry: Entry) -> set[str]:

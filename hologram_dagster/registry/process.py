@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -36,8 +37,10 @@ class RegistryProcess:
         database: str,
         operation_keys: Path | None,
         strict: bool,
+        replica_apis: Sequence[str],
     ) -> None:
         """Prefer `start`, which also starts the process."""
+        self._replica_apis = tuple(replica_apis)
         self._operation_keys = operation_keys
         self._strict = strict
         self.folder = folder
@@ -59,12 +62,14 @@ class RegistryProcess:
         database: str | None = None,
         operation_keys: Path | None = None,
         strict: bool = False,
+        replica_apis: Sequence[str] = (),
     ) -> Self:
         """Start a registry over the IPFS node at `ipfs_api`, and wait until it serves.
 
         `port` 0 takes a free one. `database` is SQLAlchemy's URL (default: an SQLite file
         in `folder`). `operation_keys` is the file of those whose signed operations count;
-        `strict` takes no other mutations (see `guard`).
+        `strict` takes no other mutations (see `guard`). `replica_apis` are further nodes that are to hold
+        a copy.
 
         Raises:
             HologramError: it did not start; the text is what it said.
@@ -78,6 +83,7 @@ class RegistryProcess:
             database=database or f"sqlite:///{folder / 'registry.sqlite'}",
             operation_keys=operation_keys.absolute() if operation_keys else None,
             strict=strict,
+            replica_apis=replica_apis,
         )
         registry._launch()
         return registry
@@ -146,6 +152,8 @@ class RegistryProcess:
         for option, path in (("--tokens", self._tokens), ("--operation-keys", self._operation_keys)):
             if path is not None:
                 command += [option, str(path)]
+        for api in self._replica_apis:
+            command += ["--replica-api", api]
         return [*command, "--strict"] if self._strict else command
 
     def _launch(self) -> None:

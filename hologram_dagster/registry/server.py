@@ -39,6 +39,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--host", default=LOOPBACK, help="address to listen on (default: %(default)s)")
     parser.add_argument("--database", required=True, help="SQLAlchemy URL of SQLite or PostgreSQL")
     parser.add_argument("--ipfs-api", required=True, help="URL or multiaddr of the IPFS node's RPC")
+    parser.add_argument(
+        "--replica-api", action="append", default=[], help="a further node that is to hold a copy (repeat)"
+    )
     parser.add_argument("--tokens", type=Path, help="token file")
     parser.add_argument(
         "--signing-key", type=Path, default=Path("registry_key.pem"), help="key that signs what is done"
@@ -103,6 +106,7 @@ def main(arguments: Sequence[str]) -> int:
         app = create_app(
             database=options.database,
             ipfs_api=options.ipfs_api,
+            replica_apis=options.replica_api,
             access=access,
             signer=load_or_create_signer(options.signing_key, None),
             mode=Mode.REQUIRED if options.strict else Mode.OPTIONAL,

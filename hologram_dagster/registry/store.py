@@ -359,6 +359,14 @@ class Store:
             return connection.execute(statement).first() is not None
 
     @storage_guarded
+    def needed_cids(self) -> frozenset[str]:
+        """All that names name, as content or as manifest."""
+        of_content, of_manifest = select(names.c.cid), select(names.c.manifest_cid)
+        statement = of_content.union(of_manifest.where(names.c.manifest_cid.is_not(None)))
+        with self._reading.connect() as connection:
+            return frozenset(connection.execute(statement).scalars())
+
+    @storage_guarded
     def remove(self, name: str) -> None:
         """Remove `name`, its content and its installation; none there is fine."""
         with self._engine.begin() as connection:

@@ -107,6 +107,7 @@ class Stack:
                 tokens=tokens,
                 operation_keys=None if operator is None else folder / _OPERATION_KEYS,
                 strict=strict,
+                replica_apis=[node.api_url for node in started[1:]],
             )
             owned.callback(registry.stop)
             if token is not None:

@@ -19,6 +19,7 @@ _RULE = {
     "chaos_gql_latency": "Red when delay costs more than 1.2 times its round trips, or breaks the budget.",
     "chaos_gql_backpressure": "Red when what is accepted breaks its budget, or anything hangs.",
     "chaos_partial_failure": "Red when what does not need the part fails, or what does hangs.",
+    "chaos_replication": "Red when a content is on fewer than three nodes, or a lost copy is not made again.",
     "chaos_heuristics": "Red when one failure is called something else.",
 }
 
