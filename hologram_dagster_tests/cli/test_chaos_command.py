@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from chaoslib.experiment import ensure_experiment_is_valid
 from hologram_dagster.chaos.catalogue import CATALOGUE, Site, Theirs, carry_out_on
 from hologram_dagster.chaos.leftovers import Leftovers
 from hologram_dagster.observation import Status
-from hologram_dagster.processes import LOOPBACK
+from hologram_dagster.processes import LOOPBACK, wait_until
 from hologram_dagster.stack.stack import Stack
-from hologram_dagster_tests.gate.bench import BIN, Bench, MakeBench
+from hologram_dagster_tests.gate.bench import BIN, HANG_S, Bench, MakeBench
 
 pytestmark = pytest.mark.phase9_chaos
 
@@ -103,6 +104,34 @@ def test_a_service_of_the_users_that_does_not_come_back_is_red(make_bench: MakeB
     journal = json.loads((bench.reports / "chaos" / "journals" / "chaos_ipfs_restart.json").read_text())
     assert journal["state"] == "final"
     assert any(not done for _, _, done in journal["timeline"])
+
+
+def processes_in(folder: Path) -> list[str]:
+    """Command lines of processes that know of `folder`."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if str(folder) in line:
+                found.append(line)
+    return found
+
+
+def test_kill_9_leaves_no_process_no_stack_and_no_pass_behind(make_bench: MakeBench) -> None:
+    bench = make_bench()
+    chaos_folder, reports = bench.folder / ".hologram" / "chaos", bench.reports / "chaos"
+    journal = reports / "journals" / "chaos_ipfs_restart.json"
+    running = bench.start("chaos", "run", "chaos_ipfs_restart")
+    try:
+        assert wait_until(lambda: journal.exists() and '"witness"' in journal.read_text(), timeout_s=HANG_S)
+        assert processes_in(bench.folder)
+    finally:
+        running.kill()
+        running.communicate()
+    assert wait_until(lambda: not processes_in(bench.folder), timeout_s=HANG_S), processes_in(bench.folder)
+    assert list((chaos_folder / "runs").iterdir()) == list((chaos_folder / "leftovers").glob("*.json")) == []
+    record = json.loads((reports / "chaos_ipfs_restart.json").read_text())
+    assert (record["outcome"], record["success"]) == ("error", False)
 
 
 @pytest.mark.parametrize(
