@@ -210,6 +210,8 @@ PROFILES: Mapping[ProfileName, Profile] = {
     ),
 }
 
+# The attacks on what operations carry, and the part of them that loads the registry.
+CTP96, FLOOD = "ctp96_replay", "flood"
 _ALL = frozenset(ProfileName)
 STRICT = frozenset({ProfileName.MAIN, ProfileName.NIGHTLY})
 _NIGHTLY = frozenset({ProfileName.NIGHTLY})
@@ -230,6 +232,7 @@ EVIDENCE: Mapping[str, frozenset[ProfileName]] = {
     **dict.fromkeys(TRAFFIC, _NIGHTLY),
     **dict.fromkeys(CHAOS, _NIGHTLY),
     **dict.fromkeys(_SHORT_CHAOS, STRICT),
+    CTP96: STRICT,
     "secrets_scan": _ALL - {ProfileName.DEV},
     **dict.fromkeys(TESTED, _NIGHTLY),
     "quarantine": _ALL - {ProfileName.DEV},

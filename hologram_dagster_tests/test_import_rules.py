@@ -29,7 +29,7 @@ LAYERS = (
     ("perf", "watch"),
     # Its load has its percentiles from `perf`.
     ("e2e",),
-    ("chaos",),
+    ("attack", "chaos"),
     ("evidence",),
     ("history", "supply_chain"),
     ("flakes",),

@@ -75,6 +75,14 @@ _STEPS = {
         "tamper_manifest": "A changed manifest has another CID.",
         "resolve_repeat": "A second resolve gives the same answer.",
     },
+    "ctp96_replay": {
+        "replay": "An operation is done once: not again at once, elsewhere, after many more or a restart.",
+        "window": "What is expired or from the future is refused, and clocks may differ a little.",
+        "tampered": "A change in any field is refused, and does not spend the genuine operation.",
+        "forged": "What was made without the keys is refused.",
+        "race": "Of copies that race exactly one is done.",
+        "flood": "A flood of forged frames is refused, and honest operations are done meanwhile.",
+    },
     "secrets_scan": {
         "tree_clean": "No file of the revision holds a secret that was not accepted before.",
         "commits_clean": "No new commit added one, even if a later one took it out again.",

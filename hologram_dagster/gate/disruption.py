@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from hologram_dagster.errors import HologramError
 from hologram_dagster.ipfs.transport import Address
 from hologram_dagster.observation import Finding, Observation, Status
-from hologram_dagster.profiles import CHAOS, DISRUPTIVE, OWN_STACK_ONLY, Profile, required_kinds
+from hologram_dagster.profiles import CHAOS, CTP96, DISRUPTIVE, FLOOD, OWN_STACK_ONLY, Profile, required_kinds
 from hologram_dagster.settings import Settings
 
 VARIABLE = "HOLOGRAM_ALLOW_DISRUPTION"
@@ -44,13 +44,18 @@ def with_rule(profile: Profile, settings: Settings) -> Profile:
     """`profile` with what cannot be had of the user's services best effort.
 
     Where they may not be disturbed, all disruptive kinds; where they may, the chaos experiments, as some need
-    a stack of our own, and others commands that kill and start.
+    a stack of our own, and others commands that kill and start. A registry that does not say that it checks
+    operations cannot be attacked, unless HOLOGRAM_REQUIRE_STRICT asks for one that does.
     """
     if not settings.ipfs_api and not settings.graphql_url:
         return profile
+    required = set(required_kinds(profile.name))
     excused = DISRUPTIVE if refusal(settings) else frozenset(CHAOS)
-    kinds = excused & set(required_kinds(profile.name))
-    return replace(profile, best_effort=profile.best_effort | kinds | (OWN_STACK_ONLY if kinds else set()))
+    kinds = excused & required
+    attacks = {CTP96} & required if not settings.require_strict else set()
+    flood = {FLOOD} if refusal(settings) and CTP96 in required else set()
+    own = OWN_STACK_ONLY if kinds else set()
+    return replace(profile, best_effort=profile.best_effort | kinds | own | attacks | flood)
 
 
 def unless_refused(

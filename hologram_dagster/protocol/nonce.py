@@ -115,38 +115,42 @@ class NonceValidator:
 
         In the contract's order: used already, malformed, outside the window, of other data.
         """
-        return self.refusal(data, nonce) or self.record(nonce)
+        found = self._parse(nonce)
+        return (
+            self._refuse(Refusal.MALFORMED) if found is None else self._fault(found, data) or self._use(found)
+        )
 
     def refusal(self, data: bytes, nonce: object) -> Refusal | None:
         """Why `nonce` is not accepted for `data`; records nothing, so that more can be checked first."""
         found = self._parse(nonce)
-        if found is None:
-            # What is malformed was never recorded, so nothing is lost by asking for the form first.
-            return self._refuse(Refusal.MALFORMED)
-        timestamp, now = int(found[self._stamp]), self._clock()
-        if self._meters is not None:
-            self._meters.age(now - timestamp)
-        refusal = (
-            (Refusal.REPLAYED if self._nonces.used(found[0], timestamp) else None)
-            or self._window.refusal(timestamp, now)
-            or (None if self._is_of(found, data) else Refusal.MISMATCH)
-        )
-        return None if refusal is None else self._refuse(refusal)
+        return self._refuse(Refusal.MALFORMED) if found is None else self._fault(found, data)
 
     def record(self, nonce: object) -> Refusal | None:
         """Use up a nonce in which `refusal` found nothing; of all who do, exactly one gets None."""
         found = self._parse(nonce)
-        if found is None:
-            return self._refuse(Refusal.MALFORMED)
+        return self._refuse(Refusal.MALFORMED) if found is None else self._use(found)
+
+    def _parse(self, nonce: object) -> re.Match[str] | None:
+        # What is malformed was never recorded, so nothing is lost by asking for the form first.
+        return self._form.fullmatch(nonce) if isinstance(nonce, str) else None
+
+    def _fault(self, found: re.Match[str], data: bytes) -> Refusal | None:
+        timestamp, now = int(found[self._stamp]), self._clock()
+        if self._meters is not None:
+            self._meters.age(now - timestamp)
+        if self._nonces.used(found[0], timestamp):
+            return self._refuse(Refusal.REPLAYED)
+        if (refusal := self._window.refusal(timestamp, now)) is not None:
+            return self._refuse(refusal)
+        return None if self._is_of(found, data) else self._refuse(Refusal.MISMATCH)
+
+    def _use(self, found: re.Match[str]) -> Refusal | None:
         refusal = self._nonces.use(found[0], int(found[self._stamp]), self._clock())
         return None if refusal is None else self._refuse(refusal)
 
-    def _parse(self, nonce: object) -> re.Match[str] | None:
-        return self._form.fullmatch(nonce) if isinstance(nonce, str) else None
-
     def _is_of(self, found: re.Match[str], data: bytes) -> bool:
         if self._key is None:
-            return hashlib.sha256(data).hexdigest().startswith(found[1])
+            return hashlib.sha256(data).hexdigest()[:_HASH_DIGITS] == found[1]
         return hmac.compare_digest(_mac(found[0].rpartition("_")[0], data, self._key), found[2])
 
     def _refuse(self, refusal: Refusal) -> Refusal:

@@ -113,6 +113,17 @@ FAMILIES = (
         ),
     ),
     Family(
+        "Attacks",
+        ("ctp96_",),
+        "The registry did what it must refuse, or refused what is genuine: the finding names each attack.",
+        ("hologram triage", "hologram stack status", "hologram gate --profile dev"),
+        (
+            "the registry's clock differs by more than its window: compare `operationSecurity { time }`",
+            "registries of one service do not share one database, and so no nonces",
+            "the run's key is not active in the registry's file of keys (untrusted_key everywhere)",
+        ),
+    ),
+    Family(
         "Secrets",
         ("secrets_",),
         "The revision, its new commits or what the run wrote holds something that looks like a secret.",

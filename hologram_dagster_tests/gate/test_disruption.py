@@ -11,7 +11,9 @@ from hologram_dagster.gate.disruption import refusal, unless_refused, with_rule
 from hologram_dagster.observation import Observation, Status
 from hologram_dagster.profiles import (
     CHAOS,
+    CTP96,
     DISRUPTIVE,
+    FLOOD,
     OWN_STACK_ONLY,
     PROFILES,
     ProfileName,
@@ -121,10 +123,14 @@ def test_what_is_refused_is_shown_where_services_are_not_ours_and_red_where_they
 
 
 def test_the_rule_excuses_only_the_disruptive_kinds_that_the_profile_requires() -> None:
-    assert with_rule(NIGHTLY, settings_of()).best_effort == NIGHTLY.best_effort | DISRUPTIVE | OWN_STACK_ONLY
+    attacks = {CTP96, FLOOD}
+    expected = NIGHTLY.best_effort | DISRUPTIVE | OWN_STACK_ONLY | attacks
+    assert with_rule(NIGHTLY, settings_of()).best_effort == expected
     assert with_rule(NIGHTLY, load_settings()) is NIGHTLY
     main = PROFILES[ProfileName.MAIN]
     excused = with_rule(main, settings_of()).best_effort - main.best_effort - OWN_STACK_ONLY
-    assert excused == {"chaos_ipfs_restart", "chaos_heuristics"}
+    assert excused == {"chaos_ipfs_restart", "chaos_heuristics", *attacks}
+    strict = load_settings(ipfs_api="http://a.test", graphql_url="http://a.test", require_strict=True)
+    assert CTP96 not in with_rule(main, strict).best_effort
     dev = PROFILES[ProfileName.DEV]
     assert with_rule(dev, settings_of()).best_effort == dev.best_effort

@@ -1,9 +1,10 @@
-"""The evidence on secrets: in the revision, in its new commits, in what the run itself wrote."""
+"""The evidence on security: attacks on the registry, and secrets that were written down."""
 
 from hologram_dagster.defs.evidence_assets import Scene, evidence_asset
+from hologram_dagster.gate import attacking
 from hologram_dagster.gate.leaks import KIND, METHOD, scan_run
 from hologram_dagster.observation import Observation
-from hologram_dagster.profiles import EVIDENCE
+from hologram_dagster.profiles import CTP96, EVIDENCE
 
 
 def _observe_secrets(scene: Scene) -> Observation:
@@ -25,4 +26,25 @@ secrets_scan = evidence_asset(
     shown=("files", "commits", "outputs", "secrets", "accepted"),
 )
 
-assets = [secrets_scan]
+
+def _attack(scene: Scene) -> Observation:
+    # It loads the host.
+    with scene.measuring():
+        return attacking.observe_ctp96(scene.run, scene.stack.endpoints(scene.run))
+
+
+ctp96_replay = evidence_asset(
+    kind=CTP96,
+    group="security",
+    deps=[],
+    kinds={"graphql"},
+    method=attacking.METHOD,
+    description=(
+        "Attacks the registry over HTTP: replays, expired and changed operations, forged frames and proofs, "
+        "races, a flood. Red when one of them ends otherwise than it must."
+    ),
+    observe=_attack,
+    shown=("cases", "wrong"),
+)
+
+assets = [ctp96_replay, secrets_scan]

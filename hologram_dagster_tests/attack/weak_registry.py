@@ -1,0 +1,162 @@
+"""`python -m ….weak_registry WEAKNESS ARGUMENT…`: the registry's process with one weakness."""
+
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+from hologram_dagster.protocol import proof_chain
+from hologram_dagster.protocol.nonce import NonceValidator
+from hologram_dagster.protocol.nonces import Nonces, Refusal, Window
+from hologram_dagster.protocol.operation import PROOF, Operation
+from hologram_dagster.registry import app, guard, server
+from hologram_dagster.registry.guard import Guard, OperationRefusedError
+from hologram_dagster.registry.operation_keys import OperationKeys
+
+
+class RecordsNothing(Guard):
+    def record(self, frame: Mapping[str, Any]) -> None:
+        pass
+
+
+class NeedsNothing(Guard):
+    def require(self, frame: object, proof: object) -> None:
+        pass
+
+
+class IgnoresTheBody(Guard):
+    def check_frame(self, operation: Operation, frame: Any) -> None:
+        if refusal := self._validator(frame).refusal(str(frame["data"]).encode(), frame["nonce"]):
+            raise guard._refused(refusal)
+
+    def check_proof(self, operation: Operation, frame: object, proof: object) -> None:
+        pass
+
+
+class IgnoresProofs(Guard):
+    def check_proof(self, operation: Operation, frame: object, proof: object) -> None:
+        pass
+
+
+class TrustsAnyKey(Guard):
+    def check_key(self, public_hex: str, keys: OperationKeys) -> None:
+        pass
+
+
+class RecordsBeforeItChecks(Guard):
+    def check_frame(self, operation: Operation, frame: Any) -> None:
+        if isinstance(frame, Mapping) and str(frame["nonce"]).count("_") == 2:
+            self.record(frame)
+        try:
+            super().check_frame(operation, frame)
+        except OperationRefusedError as error:
+            if error.code != "replay_detected":
+                raise
+
+    def admit(self, operation: Operation, extensions: Mapping[str, Any], *, mutation: bool) -> Any:
+        frame, proof = extensions.get("ctp96"), extensions.get("proof_chain")
+        if mutation:
+            self.require(frame, proof)
+        if frame is not None:
+            self.check_frame(operation, frame)
+        if proof is not None:
+            self.check_proof(operation, frame, proof)
+        return guard.Admitted(frame, proof)
+
+
+class SortsArrays(Guard):
+    """As the contract's canonical form does."""
+
+    def admit(self, operation: Operation, extensions: Mapping[str, Any], *, mutation: bool) -> Any:
+        variables = dict(operation.variables or {})
+        if isinstance(variables.get("tags"), list):
+            variables["tags"] = sorted(variables["tags"])
+        return super().admit(
+            Operation(operation.query, variables, operation.name), extensions, mutation=mutation
+        )
+
+
+class HasNoWindow(Guard):
+    def __init__(self, nonces: Nonces, **options: Any) -> None:
+        super().__init__(nonces, **options)
+        wide = Window(10**9, 10**9)
+        assert self.keys is not None
+        self._authenticated = NonceValidator(nonces, window=wide, key=self.keys.nonce_key)
+
+
+class TakesContractNonces(Guard):
+    def __init__(self, nonces: Nonces, **options: Any) -> None:
+        super().__init__(nonces, **options)
+        self._contract = NonceValidator(nonces, window=self.window)
+
+
+class ProofWithoutFrame(Guard):
+    def check_proof(self, operation: Operation, frame: object, proof: object) -> None:
+        assert isinstance(proof, Mapping)
+        over = {**operation.body(), "ctp96": frame, PROOF: proof}
+        fault = proof_chain.fault(over)
+        if fault and fault.flaw is not proof_chain.Flaw.MISMATCH:
+            raise OperationRefusedError(guard._OF_PROOF[fault.flaw], fault.why)
+
+
+class _Forgetful:
+    """The FIFO of 1,000 nonces of trap 14."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[str, None] = OrderedDict()
+
+    def used(self, nonce: str, timestamp: int) -> bool:
+        return nonce in self._seen
+
+    def use(self, nonce: str, timestamp: int, now: float) -> Refusal | None:
+        if nonce in self._seen:
+            return Refusal.REPLAYED
+        self._seen[nonce] = None
+        if len(self._seen) > 1000:
+            self._seen.popitem(last=False)
+        return None
+
+
+class _Racing(_Forgetful):
+    """Trap 15: looks, and adds a moment later."""
+
+    def use(self, nonce: str, timestamp: int, now: float) -> Refusal | None:
+        time.sleep(0.05)
+        self._seen[nonce] = None
+        return None
+
+
+class ForgetsAfter1000(Guard):
+    def __init__(self, nonces: Nonces, **options: Any) -> None:
+        super().__init__(_Forgetful(), **options)
+
+
+class ChecksThenAdds(Guard):
+    def __init__(self, nonces: Nonces, **options: Any) -> None:
+        super().__init__(_Racing(), **options)
+
+
+WEAK: dict[str, type[Guard]] = {
+    "records_nothing": RecordsNothing,
+    "forgets_after_1000": ForgetsAfter1000,
+    "needs_nothing": NeedsNothing,
+    "ignores_the_body": IgnoresTheBody,
+    "ignores_proofs": IgnoresProofs,
+    "trusts_any_key": TrustsAnyKey,
+    "records_before_it_checks": RecordsBeforeItChecks,
+    "sorts_arrays": SortsArrays,
+    "has_no_window": HasNoWindow,
+    "takes_contract_nonces": TakesContractNonces,
+    "checks_then_adds": ChecksThenAdds,
+    "proof_without_frame": ProofWithoutFrame,
+}
+
+if __name__ == "__main__":
+    weak = WEAK[sys.argv[1]]
+
+    def create_weak(**given: Any) -> Any:
+        return app.create_app(**given, guard=weak)
+
+    vars(server)["create_app"] = create_weak
+    sys.exit(server.main(sys.argv[2:]))
