@@ -7,6 +7,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hologram_dagster.evidence.archive import Evidence, Stored
+from hologram_dagster.evidence.chaos_rules import STEPS
 from hologram_dagster.evidence.earlier import with_earlier
 from hologram_dagster.evidence.judge import CHECKS
 from hologram_dagster.evidence.record import RunIdentity
@@ -32,7 +33,7 @@ NOT_STEPS = {
     *("delivery", "throughput", "p99_within_limit", "errors"),
     *("attempts_recorded", "no_new_flake", "flake_rate_within_limit", "nothing_broken"),
     *("nothing_expired", "quarantine_within_limits", "no_broken_entry"),
-    *("target_hashed", "gate_hashed", "level_holds"),
+    *("target_hashed", "gate_hashed", "level_holds", "faults_took_hold"),
 }
 # Checks of what was done that only warn.
 WARNINGS = {"gate_not_vulnerable"}
@@ -83,6 +84,9 @@ FLAKES: dict[str, dict[str, float]] = {
     },
     "quarantine": {"quarantined": 1, "in_force": 1, "expired": 0, "broken": 0, "tests": 100},
 }
+
+# Evidence of an experiment when all is well, with more faults than any needs.
+EXPERIMENT = {"chaos_events": 99, "recovery_time_ms": 2000.0, "success_rate": 1.0, "failure_rate": 0.0}
 
 # Supply-chain evidence when all is well.
 SUPPLY_VALUES: dict[str, dict[str, float]] = {
@@ -148,6 +152,8 @@ def observation(
         made = replace(made, values={"ratio": 1.0, "threshold_pct": 10.0})
     if kind in LOADS:
         made = replace(made, values=LOADS[kind])
+    if kind in STEPS:
+        made = replace(made, values=EXPERIMENT)
     if kind in FLAKES:
         made = replace(made, values=FLAKES[kind])
     made = replace(
