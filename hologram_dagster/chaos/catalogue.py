@@ -24,6 +24,7 @@ from hologram_dagster.chaos.experiments import (
     heuristics,
     ipfs_restart,
     partial_failure,
+    region_failover,
     replication,
 )
 from hologram_dagster.chaos.experiments.gql_backpressure import GqlBackpressure
@@ -42,22 +43,27 @@ from hologram_dagster.chaos.experiments.partial_failure import (
     registry_down,
 )
 from hologram_dagster.chaos.experiments.publishing import Publisher
+from hologram_dagster.chaos.experiments.region_failover import Failover, RegionFailover
 from hologram_dagster.chaos.experiments.replication import Replication
 from hologram_dagster.chaos.experiments.trial import Trial, carry_out
 from hologram_dagster.chaos.faults.proxy import Proxy
 from hologram_dagster.chaos.faults.services import user_service
+from hologram_dagster.chaos.history import History
 from hologram_dagster.chaos.journal import METHOD, Journal
+from hologram_dagster.chaos.journal_file import operations_path
 from hologram_dagster.chaos.leftovers import Leftovers
 from hologram_dagster.chaos.load import Load
 from hologram_dagster.chaos.taking_back import take_back
 from hologram_dagster.errors import ServiceError
 from hologram_dagster.ipfs.client import IpfsClient
 from hologram_dagster.ipfs.node import IpfsNode
+from hologram_dagster.ipfs.providers import join, start_node
 from hologram_dagster.ipfs.transport import Address
 from hologram_dagster.observation import Finding, Observation, Status
 from hologram_dagster.policy import ChaosCommands
 from hologram_dagster.registry.client import RegistryClient
 from hologram_dagster.registry.process import RegistryProcess
+from hologram_dagster.stack.postgres import ABSENT, programs, running_postgres
 from hologram_dagster.stack.stack import Stack
 
 # Slow enough to leave the registry alone, and often enough to be seen in a plot.
@@ -69,6 +75,8 @@ _NAME = "chaos/kept"
 _DELAY_MS = 150.0
 _DELAYED_SAMPLES = 10
 _CONTENTS = 12
+# As long as the contract's clients wait.
+_CLIENT_TIMEOUT_S = 10.0
 _CONTENT_BYTES = 1_000_000
 _RESOLVE = "query($n: String!) { resolve(name: $n) { cid encoding } }"
 _STORE = "mutation($n: String!, $c: String!) { upsertObject(name: $n, content: $c) { cid } }"
@@ -337,6 +345,45 @@ def _replication(site: Site) -> Result:
         return site.carry_out(copied.trial(_resolving(stack.graphql_url, None, _NAME)), services)
 
 
+def _region_failover(site: Site) -> Result:
+    if site.theirs is not None:
+        return _needs_own_stack(region_failover.NAME, "a whole region is killed")
+    if programs() is None:
+        return not_applicable(region_failover.NAME, f"both regions write to one database. {ABSENT}"), None
+    with ExitStack() as owned:
+        database = owned.enter_context(running_postgres("regions"))
+        nodes = [start_node(site.folder, number=number) for number in (1, 2)]
+        for node in nodes:
+            owned.callback(node.stop)
+        join(nodes)
+        registries = [
+            owned.enter_context(
+                RegistryProcess.start(
+                    site.folder / f"region-{number}",
+                    ipfs_api=nodes[number - 1].api_url,
+                    replica_apis=[nodes[2 - number].api_url],
+                    database=database,
+                )
+            )
+            for number in (1, 2)
+        ]
+        history = owned.enter_context(History(operations_path(site.reports, region_failover.NAME)))
+        failing_over = RegionFailover(
+            (registries[0], nodes[0]),
+            (registries[0].url, f"{nodes[0].api_url}/api/v0/version"),
+            owned.enter_context(
+                Failover([registry.url for registry in registries], timeout_s=_CLIENT_TIMEOUT_S)
+            ),
+            history,
+            lambda: join(nodes),
+        )
+        services = tuple(
+            Service(f"registry {number}", registry.url, started_by_us=True)
+            for number, registry in enumerate(registries, 1)
+        )
+        return site.carry_out(failing_over.trial(), services)
+
+
 def _heuristics(site: Site) -> Result:
     if site.theirs is not None:
         return _needs_own_stack(heuristics.NAME, "known causes are injected around known services")
@@ -361,5 +408,6 @@ CATALOGUE: Mapping[str, Entry] = {
         (partial_failure, _partial_failure),
         (heuristics, _heuristics),
         (replication, _replication),
+        (region_failover, _region_failover),
     )
 }

@@ -177,7 +177,8 @@ class Loading(Protocol):
         """How late our own sending was, p95, ms."""
 
 
-def _nothing(_key: str) -> str | None:
+def nothing(_key: str) -> str | None:
+    """What a load without a history reads back."""
     return None
 
 
@@ -193,7 +194,7 @@ class Workload:
 
     load: Loading
     history: History | None = None
-    read_back: Callable[[str], str | None] = _nothing
+    read_back: Callable[[str], str | None] = nothing
     most_lag_ms: float = 500.0
     least_operations: int = 10
     least_success: float = 0.95

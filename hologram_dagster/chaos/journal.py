@@ -220,7 +220,11 @@ def recovery_figures(times_ms: Sequence[float]) -> dict[str, float]:
 def observation(journal: Journal, kind: str, *, findings: Sequence[Finding] = ()) -> Observation:
     """The journal as one observation of `kind`: its steps that did not pass, and its figures."""
     steps = tuple(
-        Finding(entry.name if entry.step is Step.FINDING else entry.label, entry.status, entry.told)
+        Finding(
+            entry.name if entry.step in (Step.FINDING, Step.HISTORY) else entry.label,
+            entry.status,
+            entry.told,
+        )
         for entry in journal.entries
         if entry.status is not Status.PASSED or entry.step in (Step.FINDING, Step.HISTORY, Step.LOAD)
     )

@@ -51,6 +51,13 @@ STEPS: Mapping[str, Mapping[str, str]] = {
         "two_gone": "With any two of three dead, too.",
         "repaired": "A node that lost all it had is filled again within a minute.",
     },
+    "chaos_region_failover": {
+        "rto": "Clients are served by the other region within 30 s of the kill.",
+        "failed_requests": "At most 5 % of the operations failed.",
+        "failback": "Clients go back to the region once it serves again.",
+        "nothing_lost": "Every acknowledged write is there afterwards.",
+        "nothing_stale": "Nothing old was read.",
+    },
     "chaos_heuristics": dict.fromkeys(
         ("timeout", "reset", "refused", "invalid_response", "corrupt_content", "overload"), _CALLED
     ),

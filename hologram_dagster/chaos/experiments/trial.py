@@ -19,7 +19,9 @@ from hologram_dagster.chaos.experiment import (
     Strike,
     Witness,
     Workload,
+    nothing,
 )
+from hologram_dagster.chaos.history import History
 from hologram_dagster.chaos.journal import Journal, observation
 from hologram_dagster.chaos.leftovers import Leftovers
 from hologram_dagster.chaos.running import run
@@ -82,7 +84,8 @@ class Trial:
     """One experiment to carry out.
 
     `steady` says why the services are not as they should be, empty when they are. `findings` and `values`
-    are asked once all is over. `load` runs over all of it; `budget_ms` as that of an `Experiment`.
+    are asked once all is over. `load` runs over all of it, and `history` and `read_back` are those of its
+    `Workload`; `budget_ms` as that of an `Experiment`.
     """
 
     kind: str
@@ -95,6 +98,8 @@ class Trial:
     chaos_type: str = ""
     rollbacks: Sequence[Action] = field(default_factory=tuple)
     budget_ms: float | None = None
+    history: History | None = None
+    read_back: Callable[[str], str | None] = nothing
 
     def experiment(self, *, seed: int = 0, services: Sequence[Service] = ()) -> Experiment:
         """The trial in the long form, on `services`."""
@@ -105,7 +110,7 @@ class Trial:
             hypothesis=(Probe("not steady because of", self.steady, Equals(""), _LONGEST_S),),
             method=tuple(each.strike() for each in self.rounds),
             services=services,
-            workload=None if self.load is None else Workload(self.load),
+            workload=None if self.load is None else Workload(self.load, self.history, self.read_back),
             rollbacks=self.rollbacks,
             chaos_type=self.chaos_type,
             findings=self.findings,

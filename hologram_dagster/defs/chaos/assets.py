@@ -20,6 +20,7 @@ _RULE = {
     "chaos_gql_backpressure": "Red when what is accepted breaks its budget, or anything hangs.",
     "chaos_partial_failure": "Red when what does not need the part fails, or what does hangs.",
     "chaos_replication": "Red when a content is on fewer than three nodes, or a lost copy is not made again.",
+    "chaos_region_failover": "Red when a write is lost, anything old is read, or clients wait over 30 s.",
     "chaos_heuristics": "Red when one failure is called something else.",
 }
 
