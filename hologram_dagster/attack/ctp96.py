@@ -26,6 +26,7 @@ GROUPS: Final = ("replay", "window", "tampered", "forged", "race", "flood")
 MANY_NONCES: Final = 1_001
 FLOOD_FRAMES: Final = 4_096
 _HONEST: Final = 20
+_WINDOW_S: Final = 300
 _THREADS: Final = 8
 _REPLAYED, _MISMATCH, _MALFORMED = "replay_detected", "hash_mismatch", "malformed"
 Body = dict[str, Any]
@@ -90,8 +91,13 @@ class _Battery:
             )
             yield Case("replay", "back on the first region", _REPLAYED, self._send(back))
         yield Case("replay", f"{nonces} nonces, all fresh", f"{nonces} {DONE}", self._send_many(nonces))
-        yield Case("replay", f"after {nonces} nonces", _REPLAYED, self._send(body))
+        # So many can take longer than the window: then it is refused for its age.
+        late = body["extensions"][FRAME]["timestamp"] + _WINDOW_S < time.time()
+        seen = self._send(body)
+        yield Case("replay", f"after {nonces} nonces", "outside_window" if late else _REPLAYED, seen)
         if self._target.restart is not None:
+            body = self._genuine()
+            yield Case("replay", "the first sending before the restart", DONE, self._send(body))
             self._target.restart()
             yield Case("replay", "after a restart", _REPLAYED, self._send(body))
             yield Case("replay", "a fresh one after the restart", DONE, self._send(self._genuine()))
