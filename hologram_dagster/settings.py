@@ -78,6 +78,12 @@ def _profiles_or_none(value: str) -> str:
     return value
 
 
+def _object_store(value: str) -> str:
+    if "://" not in value:
+        raise ValueError("not a URL such as s3://bucket/folder")
+    return value.rstrip("/")
+
+
 def _audit_source(value: str) -> str:
     return value if value in {"pypi", "osv"} else _web_address(value)
 
@@ -123,6 +129,9 @@ class Settings(Timetable):
     ci: Annotated[bool, BeforeValidator(_truthy)] = _variable("CI", False, "set by CI systems")
     state_dir: Path = _variable(
         "HOLOGRAM_STATE_DIR", Path(".hologram"), "keys, evidence, ledger, Dagster home"
+    )
+    evidence_store: Annotated[str, AfterValidator(_object_store)] | None = _variable(
+        "HOLOGRAM_EVIDENCE_STORE", None, "where records are kept: s3://bucket/folder (default: state folder)"
     )
     reports_dir: Path = _variable("HOLOGRAM_REPORTS_DIR", Path("reports"), "reports and event files")
     dagster_home: Path | None = _variable("DAGSTER_HOME", None, "Dagster home (default: in the state folder)")

@@ -121,6 +121,7 @@ class EvidenceStore:
             raise
         except Exception as error:  # each kind of store has errors of its own
             cause = f"{type(error).__name__}: {error}"
-            raise ServiceError(
-                f"cannot use {self.uri(path)}: {cause}. Check the store and the access to it."
-            ) from error
+            remedy = "Check the store and the access to it"
+            if not self._local:
+                remedy += " (HOLOGRAM_EVIDENCE_STORE; for S3 the package extra s3 and the variables AWS_*)"
+            raise ServiceError(f"cannot use {self._root}/{path}: {cause}. {remedy}.") from error

@@ -38,7 +38,9 @@ def answer_for_run(settings: Settings, run_id: str) -> Verdict | None:
     Raises:
         HologramError: the ledger cannot be read.
     """
-    evidence = Evidence(settings.state_dir / "evidence", signer=open_signer(settings))
+    evidence = Evidence(
+        settings.state_dir / "evidence", signer=open_signer(settings), store=settings.evidence_store
+    )
     started = evidence.started_run(run_id)
     if started is None:
         return None

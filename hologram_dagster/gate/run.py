@@ -151,6 +151,7 @@ def open_archive(settings: Settings, signer: Signer, policy: Policy) -> Evidence
         signer=signer,
         trusted_keys=policy.trusted_keys,
         revoked_keys=policy.revoked_keys,
+        store=settings.evidence_store,
     )
 
 
