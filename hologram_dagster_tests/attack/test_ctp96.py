@@ -70,6 +70,7 @@ def test_a_strict_registry_stands_them_all(
 
 
 @pytest.mark.study
+@pytest.mark.timeout(3600)
 def test_it_stands_them_after_100_000_nonces(
     node: IpfsNode, keys: tuple[Path, OperationKeys], sender: Sender, tmp_path: Path
 ) -> None:
