@@ -220,16 +220,20 @@ def bounds(hits: int, of: int) -> str:
 
 
 def _stands(trial: dict[str, Any]) -> bool:
-    """Whether `trial` tells what METHOD says: its own, or one of H4 whose verdict H5 cannot change.
+    """Whether `trial` tells what METHOD says: its own, or one of H4 that speaks no better for it.
 
-    H5 judges tails otherwise: it fails what H4 failed by the middles, and passes what H4 passed where three
-    launches cannot have been above a tail's limit.
+    H5 judges tails otherwise. It fails what H4 failed by the middles. It may fail what H4 passed where three
+    launches could have been above a tail's limit: of an unchanged candidate such a trial does not count, of a
+    slowed one it counts as missed. Of tails no trial of H4 counts.
     """
     if trial["method"] == METHOD or (trial["method"], METHOD) != ("H4", "H5"):
         return bool(trial["method"] == METHOD)
+    effect = next(each for each in EFFECTS if each.name == trial["effect"])
+    if effect.tail_pct:
+        return False
     if trial["verdict"] == "fail":
         return bool({"wall", "cpu"} & set(trial["failed"]))
-    return trial["verdict"] == "pass" and not any(
+    return not effect.null or not any(
         _may_have_a_tail([launch[check] for launch in trial["launches"] if check in launch])
         for check in ("tail_wall", "tail_cpu")
     )
