@@ -170,6 +170,9 @@ class Settings(Timetable):
 
     ipfs_api: str | None = _variable("IPFS_API", None, "URL or multiaddr of the IPFS node's RPC")
     graphql_url: str | None = _variable("GRAPHQL_URL", None, "URL of the registry's GraphQL endpoint")
+    graphql_urls: str | None = _variable(
+        "GRAPHQL_URLS", None, "registries of all regions, comma between, the one that may be killed first"
+    )
     graphql_token: SecretStr | None = _variable("GRAPHQL_TOKEN", None, "sent verbatim as `authorization`")
     graphql_test_name: str = _variable("GRAPHQL_TEST_NAME", "demo/object/alpha", "name that `gql` resolves")
     graphql_secure_name: str = _variable(
@@ -307,8 +310,8 @@ def _remember_secrets(settings: Settings) -> None:
     for holder in (settings.watch, settings.dagster_pg_url):
         if holder is not None:
             remember_url(holder.get_secret_value())
-    for url in (settings.ipfs_api, settings.graphql_url):
-        remember_url(url or "")
+    for url in (settings.ipfs_api, settings.graphql_url, *(settings.graphql_urls or "").split(",")):
+        remember_url((url or "").strip())
 
 
 _Read = TypeVar("_Read", bound=BaseSettings)

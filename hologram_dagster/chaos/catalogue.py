@@ -47,7 +47,7 @@ from hologram_dagster.chaos.experiments.region_failover import Failover, RegionF
 from hologram_dagster.chaos.experiments.replication import Replication
 from hologram_dagster.chaos.experiments.trial import Trial, carry_out
 from hologram_dagster.chaos.faults.proxy import Proxy
-from hologram_dagster.chaos.faults.services import user_service
+from hologram_dagster.chaos.faults.services import Killable, user_service
 from hologram_dagster.chaos.history import History
 from hologram_dagster.chaos.journal import METHOD, Journal
 from hologram_dagster.chaos.journal_file import operations_path
@@ -57,13 +57,13 @@ from hologram_dagster.chaos.taking_back import take_back
 from hologram_dagster.errors import ServiceError
 from hologram_dagster.ipfs.client import IpfsClient
 from hologram_dagster.ipfs.node import IpfsNode
-from hologram_dagster.ipfs.providers import join, start_node
 from hologram_dagster.ipfs.transport import Address
 from hologram_dagster.observation import Finding, Observation, Status
 from hologram_dagster.policy import ChaosCommands
 from hologram_dagster.registry.client import RegistryClient
 from hologram_dagster.registry.process import RegistryProcess
-from hologram_dagster.stack.postgres import ABSENT, programs, running_postgres
+from hologram_dagster.stack.postgres import ABSENT, programs
+from hologram_dagster.stack.regions import REGIONS, running_regions
 from hologram_dagster.stack.stack import Stack
 
 # Slow enough to leave the registry alone, and often enough to be seen in a plot.
@@ -86,13 +86,17 @@ Result = tuple[Observation, Journal | None]
 
 @dataclass(frozen=True, slots=True)
 class Theirs:
-    """Services of the user's, how they are killed and started, and HOLOGRAM_ALLOW_DISRUPTION."""
+    """Services of the user's, how they are killed and started, and HOLOGRAM_ALLOW_DISRUPTION.
+
+    `graphql_urls` are the registries of all regions, the one that the commands are for first.
+    """
 
     ipfs_api: str
     graphql_url: str
     token: str | None = None
     commands: ChaosCommands = ChaosCommands()  # noqa: RUF009 (it is frozen)
     allowed: str | None = None
+    graphql_urls: tuple[str, ...] = ()
 
     @property
     def ipfs_url(self) -> str:
@@ -347,41 +351,66 @@ def _replication(site: Site) -> Result:
 
 def _region_failover(site: Site) -> Result:
     if site.theirs is not None:
-        return _needs_own_stack(region_failover.NAME, "a whole region is killed")
+        return _region_failover_of_theirs(site, site.theirs)
     if programs() is None:
         return not_applicable(region_failover.NAME, f"both regions write to one database. {ABSENT}"), None
-    with ExitStack() as owned:
-        database = owned.enter_context(running_postgres("regions"))
-        nodes = [start_node(site.folder, number=number) for number in (1, 2)]
-        for node in nodes:
-            owned.callback(node.stop)
-        join(nodes)
-        registries = [
-            owned.enter_context(
-                RegistryProcess.start(
-                    site.folder / f"region-{number}",
-                    ipfs_api=nodes[number - 1].api_url,
-                    replica_apis=[nodes[2 - number].api_url],
-                    database=database,
-                )
-            )
-            for number in (1, 2)
-        ]
-        history = owned.enter_context(History(operations_path(site.reports, region_failover.NAME)))
-        failing_over = RegionFailover(
-            (registries[0], nodes[0]),
-            (registries[0].url, f"{nodes[0].api_url}/api/v0/version"),
-            owned.enter_context(
-                Failover([registry.url for registry in registries], timeout_s=_CLIENT_TIMEOUT_S)
-            ),
-            history,
-            lambda: join(nodes),
-        )
+    with running_regions(site.folder) as regions:
+        node, registry = regions.nodes[0], regions.registries[0]
         services = tuple(
-            Service(f"registry {number}", registry.url, started_by_us=True)
-            for number, registry in enumerate(registries, 1)
+            Service(f"registry {number}", url, started_by_us=True)
+            for number, url in enumerate(regions.graphql_urls, 1)
         )
-        return site.carry_out(failing_over.trial(), services)
+        pages = (registry.url, f"{node.api_url}/api/v0/version")
+        return _failing_over(
+            site, (registry, node), pages, regions.graphql_urls, regions.rejoin, services, token=None
+        )
+
+
+def _region_failover_of_theirs(site: Site, on: Theirs) -> Result:
+    """On the registries that GRAPHQL_URLS names, the first of which can be killed and started by commands."""
+    if len(on.graphql_urls) < REGIONS:
+        why = "there is one region: name the registries of both in GRAPHQL_URLS, comma between"
+        return not_applicable(region_failover.NAME, why), None
+    registry = user_service("registry", on.commands.registry)
+    if isinstance(registry, str):
+        return not_applicable(region_failover.NAME, registry), None
+    services = tuple(
+        Service(f"registry {number}", url, started_by_us=False)
+        for number, url in enumerate(on.graphql_urls, 1)
+    )
+    return _failing_over(
+        site,
+        (registry,),
+        on.graphql_urls[:1],
+        on.graphql_urls,
+        lambda: None,
+        services,
+        token=on.token,
+        leftovers=[Leftover.command(registry.start_command)],
+    )
+
+
+def _failing_over(
+    site: Site,
+    first: Sequence[Killable],
+    pages: Sequence[str],
+    urls: Sequence[str],
+    rejoin: Callable[[], None],
+    services: Sequence[Service],
+    *,
+    token: str | None,
+    leftovers: Sequence[Leftover] = (),
+) -> Result:
+    with (
+        History(operations_path(site.reports, region_failover.NAME)) as history,
+        Failover(urls, timeout_s=_CLIENT_TIMEOUT_S, token=token) as client,
+    ):
+        failing_over = RegionFailover(first, pages, client, history, rejoin, leftovers=leftovers)
+        try:
+            return site.carry_out(failing_over.trial(), services)
+        finally:
+            if site.theirs is not None:
+                site.theirs.take_back(list(failing_over.made.items()), site.folder)
 
 
 def _heuristics(site: Site) -> Result:

@@ -42,7 +42,10 @@ def chaos_site(
     if own is not None:
         if commands is None:
             commands = policy_of(settings.repository, resolve_ref(settings.repository, "HEAD")).chaos
-        theirs = Theirs(own.ipfs_api, own.graphql_url, own.graphql_token, commands, settings.allow_disruption)
+        urls = tuple(url.strip() for url in (settings.graphql_urls or "").split(",") if url.strip())
+        theirs = Theirs(
+            own.ipfs_api, own.graphql_url, own.graphql_token, commands, settings.allow_disruption, urls
+        )
     return Site(
         folder=folder,
         reports=settings.reports_dir / "chaos",

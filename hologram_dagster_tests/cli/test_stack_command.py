@@ -35,7 +35,8 @@ def _up(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], 
         for line in process.stdout:
             name, _, value = line.strip().removeprefix("export ").partition("=")
             variables[name] = value
-            if len(variables) == 2 + ("--demo" in arguments) + ("--nodes" in arguments):
+            more = ("--demo" in arguments) + ("--nodes" in arguments) + 2 * ("--regions" in arguments)
+            if len(variables) == 2 + more:
                 break
         yield process, variables
     finally:
@@ -100,3 +101,22 @@ def test_a_port_that_is_taken_is_named_with_its_option(tmp_path: Path, option: s
     assert f"port {port} is taken" in done.stderr
     assert option in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.system("postgresql")
+def test_two_regions_share_what_is_written(tmp_path: Path) -> None:
+    with _up(tmp_path, *_ports(), "--regions", "2") as (_, variables):
+        urls = variables["GRAPHQL_URLS"].split(",")
+        assert (urls[0], len(variables["IPFS_APIS"].split(","))) == (variables["GRAPHQL_URL"], 2)
+        stored = {"query": 'mutation { upsertObject(name: "regions/one", content: "x") { cid } }'}
+        cid = httpx.post(urls[0], json=stored).json()["data"]["upsertObject"]["cid"]
+        asked = {"query": '{ resolve(name: "regions/one") { cid } }'}
+        assert httpx.post(urls[1], json=asked).json()["data"]["resolve"]["cid"] == cid
+    refused = subprocess.run(
+        [HOLOGRAM, "stack", "up", "--regions", "2", "--demo"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (refused.returncode, "leave --demo" in refused.stderr) == (2, True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from uuid import uuid4
 
+from hologram_dagster.chaos.experiment import Leftover
 from hologram_dagster.chaos.experiments.trial import Round, Trial
 from hologram_dagster.chaos.faults.services import Killable
 from hologram_dagster.chaos.faults.witness import Reach, reach
@@ -39,8 +40,9 @@ class Failover:
     closes the connections, which are kept.
     """
 
-    def __init__(self, urls: Sequence[str], *, timeout_s: float) -> None:
+    def __init__(self, urls: Sequence[str], *, timeout_s: float, token: str | None = None) -> None:
         self.urls = tuple(urls)
+        self._token = token
         self._idle: list[queue.LifoQueue[RegistryClient]] = [queue.LifoQueue() for _ in urls]
         self._timeout_s = timeout_s
         self._mutex = threading.Lock()
@@ -56,11 +58,12 @@ class Failover:
                 idle.get_nowait().close()
 
     @contextmanager
-    def _client(self, number: int) -> Iterator[RegistryClient]:
+    def client(self, number: int) -> Iterator[RegistryClient]:
+        """A connection to the registry `number`, which nobody else uses meanwhile."""
         try:
             client = self._idle[number].get_nowait()
         except queue.Empty:
-            client = RegistryClient(self.urls[number], timeout_s=self._timeout_s)
+            client = RegistryClient(self.urls[number], token=self._token, timeout_s=self._timeout_s)
         try:
             yield client
         finally:
@@ -82,7 +85,7 @@ class Failover:
         for step in range(len(self.urls)):
             number = (first + step) % len(self.urls)
             try:
-                with self._client(number) as client:
+                with self.client(number) as client:
                     answer = client.execute(query, variables)
             except RegistryError as error:
                 if error.code is not None:
@@ -120,10 +123,13 @@ class RegionFailover:
     hold_s: float = 2.0
     rate_per_s: float = 8.0
     timeout_s: float = 10.0
+    leftovers: Sequence[Leftover] = ()
     failback_s: float | None = None
     _killed_s: float = 0.0
     _started_s: float = 0.0
     _mark: str = field(default_factory=lambda: uuid4().hex[:8])
+    # What was published, or may have been: CIDs by name.
+    made: dict[str, str] = field(default_factory=dict)
     load: Load = field(init=False)
 
     def __post_init__(self) -> None:
@@ -138,7 +144,8 @@ class RegionFailover:
             self.history.reading(key, lambda: self.read(key))
         else:
             content = f"{key} as of {number}"
-            with self.history.writing(key, cid_of(content.encode())):
+            self.made[key] = cid_of(content.encode())
+            with self.history.writing(key, self.made[key]):
                 self.client.execute(_STORE, {"n": key, "c": content})
 
     def read(self, key: str) -> str | None:
@@ -148,10 +155,11 @@ class RegionFailover:
 
     def steady(self) -> str:
         """Why a region does not take and give a name; empty when both do."""
-        for number, url in enumerate(self.client.urls):
+        for number in range(len(self.client.urls)):
             key = f"chaos/regions/{self._mark}/steady-{number}"
+            self.made[key] = cid_of(key.encode())
             try:
-                with RegistryClient(url, timeout_s=self.timeout_s) as client:
+                with self.client.client(number) as client:
                     client.execute(_STORE, {"n": key, "c": key})
                     if not client.execute(_RESOLVE, {"n": key})["resolve"]:
                         return f"region {number + 1} does not find what it has just stored"
@@ -201,6 +209,7 @@ class RegionFailover:
             limit_s=RTO_LIMIT_S,
             after_s=self.hold_s,
             hold_s=self.hold_s,
+            leftovers=self.leftovers,
         )
         return Trial(
             NAME,

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from hologram_dagster.chaos.catalogue import CATALOGUE, Site, carry_out_on
+from hologram_dagster.chaos.catalogue import CATALOGUE, Site, Theirs, carry_out_on
 from hologram_dagster.chaos.experiments.region_failover import NAME, Failover, RegionFailover
 from hologram_dagster.chaos.experiments.trial import carry_out
 from hologram_dagster.chaos.history import History
 from hologram_dagster.chaos.leftovers import Leftovers
 from hologram_dagster.ipfs.providers import join, start_node
 from hologram_dagster.observation import Status
+from hologram_dagster.policy import ChaosCommands, ServiceCommands
 from hologram_dagster.registry.client import RegistryError
 from hologram_dagster.registry.process import RegistryProcess
 
@@ -81,3 +82,23 @@ def test_a_client_goes_on_where_nobody_listens_and_not_where_it_is_refused(tmp_p
         # Neither answers.
         with Failover(["http://127.0.0.1:9/graphql"] * 2, timeout_s=1) as lost, pytest.raises(RegistryError):
             lost.execute("{ __typename }", {})
+
+
+def test_regions_of_the_users_are_killed_only_where_that_was_said(tmp_path: Path) -> None:
+    def told(urls: tuple[str, ...], commands: ChaosCommands, allowed: str) -> tuple[Status, str]:
+        theirs = Theirs(
+            "http://one.test:5001", "http://one.test/graphql", None, commands, allowed, graphql_urls=urls
+        )
+        site = Site(tmp_path, tmp_path, Leftovers(tmp_path / "left"), budget_ms=100, theirs=theirs)
+        seen, _ = carry_out_on(CATALOGUE[NAME], site)
+        return seen.status, seen.why
+
+    both = ("http://one.test/graphql", "http://two.test/graphql")
+    killable = ChaosCommands(registry=ServiceCommands(kill=("false",), start=("true",)))
+    for urls, commands, allowed, why in (
+        ((), killable, "one.test", "name the registries of both in GRAPHQL_URLS"),
+        (both, ChaosCommands(), "one.test", "[chaos.registry] in hologram.toml"),
+        (both, killable, "two.test", "HOLOGRAM_ALLOW_DISRUPTION=one.test"),
+    ):
+        status, reason = told(urls, commands, allowed)
+        assert (status, why in reason) == (Status.NOT_APPLICABLE, True), reason
