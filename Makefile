@@ -21,6 +21,8 @@ $(INSTALLED): pyproject.toml
 	@touch $@
 
 setup: $(INSTALLED) ## virtual environment, installation, Dagster home
+	@# Each process of a gate loads it, and compiles it again where PYTHONDONTWRITEBYTECODE is set.
+	@$(BIN)/python -m compileall -q hologram_dagster
 	@$(BIN)/hologram setup
 
 gate: setup ## the dev gate on the embedded stack: a verdict and a report
