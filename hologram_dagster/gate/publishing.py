@@ -68,6 +68,7 @@ def publish_report(run: GateRun) -> dict[str, Path]:
         trends=trends,
         notes=[*notes, *trend_notes],
         folder=run.settings.reports_dir,
+        dagster_url=run.settings.ui_url,
     )
     return _write(run, {"index.html": page, "junit.xml": junit_xml(document)})
 

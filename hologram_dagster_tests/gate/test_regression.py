@@ -117,8 +117,11 @@ def test_without_a_target_pr_says_so_and_main_refuses(bench: Bench) -> None:
 
 def test_a_wider_threshold_is_shown_as_looser(target: Bench, tmp_path: Path) -> None:
     commit(target, 0, note="nothing")
-    done = target.hologram("gate", "--profile", "pr", REGRESSION_THRESHOLD_PCT="300")
+    ui = "http://dagster.test:3000"
+    done = target.hologram("gate", "--profile", "pr", REGRESSION_THRESHOLD_PCT="300", HOLOGRAM_UI_URL=ui)
     assert done.returncode == 0, done.stdout
+    # The report leads to the run.
+    assert f'href="{ui}/runs/{target.verdict()["run_id"]}"' in (target.reports / "index.html").read_text()
     assert "looser than the profile: REGRESSION_THRESHOLD_PCT = 300 (profile: 10)" in done.stdout
 
 
