@@ -22,7 +22,7 @@ def refusal(services: Sequence[Service], allowed: str | None) -> str:
     told = " and ".join(f"{host or 'no host'} ({each.name})" for each, host in refused)
     wanted = ",".join(sorted({host for _, host in refused if host}))
     return (
-        f"chaos would disturb services that this run did not start, at {told}: "
+        f"this would disturb services that this run did not start, at {told}: "
         f"if it may, set {VARIABLE}={wanted}"
     )
 

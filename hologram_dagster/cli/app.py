@@ -6,6 +6,7 @@ A user's mistake is one line on standard error and exit 2; a bug keeps its trace
 import typer
 
 from hologram_dagster.cli import (
+    attack,
     audit,
     badge,
     baseline,
@@ -58,6 +59,7 @@ app.add_typer(flakes.app, name="flakes")
 app.add_typer(audit.app, name="audit")
 exports.register(app)
 bridge.register(app)
+attack.register(app)
 
 
 def main() -> None:

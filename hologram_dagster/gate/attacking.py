@@ -9,19 +9,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
 
 from hologram_dagster.attack.cases import Case, wrong
 from hologram_dagster.attack.ctp96 import GROUPS, MANY_NONCES, Target, attack
 from hologram_dagster.attack.sender import Sender
+from hologram_dagster.chaos.experiment import Service
+from hologram_dagster.chaos.permission import refusal as not_to_be_disturbed
+from hologram_dagster.errors import HologramError
 from hologram_dagster.gate.disruption import refusal
-from hologram_dagster.gate.run import GateRun
-from hologram_dagster.gate.services import Endpoints
+from hologram_dagster.gate.run import GateRun, signer_of
+from hologram_dagster.gate.services import Endpoints, operator_of
+from hologram_dagster.ipfs.providers import start_node
 from hologram_dagster.observation import Finding, Observation, Status
 from hologram_dagster.profiles import CTP96, STRICT
+from hologram_dagster.protocol.signing import Signer
 from hologram_dagster.registry.client import RegistryClient
 from hologram_dagster.registry.operation_keys import write_operation_keys
 from hologram_dagster.registry.operator import Operator, current_operator
 from hologram_dagster.registry.process import RegistryProcess
+from hologram_dagster.settings import Settings
 
 METHOD = "1"
 # For a registry that was attacked with all of it beside, or that may not be disturbed.
@@ -61,8 +69,8 @@ def observe_ctp96(run: GateRun, endpoints: Endpoints) -> Observation:
 
 
 def _attack_embedded(run: GateRun, endpoints: Endpoints) -> list[Case]:
-    with _regions(run, endpoints) as (target, operator), Sender(operator) as sender:
-        cases = attack(target, sender)
+    folder = run.settings.state_dir / "stack" / "attacked" / run.identity.run_id
+    cases = _attack_regions(folder, endpoints.ipfs_api, run.signer)
     live = current_operator()
     if run.plan.profile.name in STRICT and live is not None:
         with Sender(live, endpoints.graphql_token) as sender:
@@ -71,19 +79,62 @@ def _attack_embedded(run: GateRun, endpoints: Endpoints) -> list[Case]:
     return cases
 
 
+def attack_own(settings: Settings) -> list[Case]:
+    """The whole table, against two strict registries over a node, started for it.
+
+    Raises:
+        HologramError: one of them does not start, or gives no answer.
+    """
+    folder = settings.state_dir / "stack" / "attacked" / uuid4().hex
+    node = start_node(folder / "node")
+    try:
+        return _attack_regions(folder, node.api_url, signer_of(settings))
+    finally:
+        node.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def attack_theirs(settings: Settings, url: str) -> list[Case]:
+    """The table against the registry at `url`, which HOLOGRAM_ALLOW_DISRUPTION must name.
+
+    Raises:
+        HologramError: it may not be disturbed, does not check what operations carry, or gives no answer.
+    """
+    target = Service("registry", url, started_by_us=False)
+    if why := not_to_be_disturbed([target], settings.allow_disruption):
+        raise HologramError(f"{why}.")
+    token = settings.graphql_token.get_secret_value() if settings.graphql_token else None
+    with RegistryClient(url, token=token) as registry:
+        security = registry.security()
+    if security is None or "authenticated" not in security.nonces:
+        raise HologramError(
+            f"the registry at {url} does not say that it checks what operations carry (operationSecurity "
+            "of its schema): start it with operation keys."
+        )
+    operator = operator_of(settings, signer_of(settings))
+    if operator.nonce_key is None:
+        raise HologramError("nothing genuine can be sent: set HOLOGRAM_OPERATION_KEYS to its file of keys.")
+    with Sender(operator, token) as sender:
+        return attack(Target(url, strict=security.mode == "required"), sender)
+
+
+def _attack_regions(folder: Path, ipfs_api: str, signer: Signer) -> list[Case]:
+    with _regions(folder, ipfs_api, signer) as (target, operator), Sender(operator) as sender:
+        return attack(target, sender)
+
+
 @contextmanager
-def _regions(run: GateRun, endpoints: Endpoints) -> Iterator[tuple[Target, Operator]]:
-    """Two strict registries on one database, over the run's node; removed afterwards."""
-    folder = run.settings.state_dir / "stack" / "attacked" / run.identity.run_id
+def _regions(folder: Path, ipfs_api: str, signer: Signer) -> Iterator[tuple[Target, Operator]]:
+    """Two strict registries on one database, over the node at `ipfs_api`; removed afterwards."""
     path, database = folder / "keys.json", f"sqlite:///{(folder / 'shared.sqlite').absolute()}"
 
     def start(name: str) -> RegistryProcess:
         return RegistryProcess.start(
-            folder / name, ipfs_api=endpoints.ipfs_api, database=database, operation_keys=path, strict=True
+            folder / name, ipfs_api=ipfs_api, database=database, operation_keys=path, strict=True
         )
 
     try:
-        operator = Operator(run.signer, write_operation_keys(path, [run.signer.public_hex]).nonce_key)
+        operator = Operator(signer, write_operation_keys(path, [signer.public_hex]).nonce_key)
         with start("one") as one, start("two") as two:
 
             def restart() -> None:

@@ -18,6 +18,7 @@ from hologram_dagster.ipfs.client import IpfsClient
 from hologram_dagster.perf.cold_warm import Serve
 from hologram_dagster.profiles import STRICT
 from hologram_dagster.protocol.canonical import sha256_hex, stable
+from hologram_dagster.protocol.signing import Signer
 from hologram_dagster.registry.client import RegistryClient
 from hologram_dagster.registry.operation_keys import load_operation_keys
 from hologram_dagster.registry.operator import Operator, operating_as
@@ -72,10 +73,18 @@ def open_endpoints(run: GateRun) -> Iterator[Endpoints]:
         with start_embedded_stack(run) as embedded:
             yield embedded
         return
-    path = run.settings.operation_keys
-    operator = Operator(run.signer, None if path is None else load_operation_keys(path).nonce_key)
-    with operating_as(operator):
+    with operating_as(operator_of(run.settings, run.signer)):
         yield own
+
+
+def operator_of(settings: Settings, signer: Signer) -> Operator:
+    """Who signs operations for the user's registry: `signer`, with the nonce key it shares, if one is set.
+
+    Raises:
+        HologramError: `HOLOGRAM_OPERATION_KEYS` names no file of keys.
+    """
+    path = settings.operation_keys
+    return Operator(signer, None if path is None else load_operation_keys(path).nonce_key)
 
 
 @contextmanager

@@ -1,0 +1,35 @@
+"""`hologram attack` as people type it: the table, and whose registry it leaves alone."""
+
+import json
+
+import pytest
+
+from hologram_dagster.attack.ctp96 import GROUPS
+from hologram_dagster.processes import LOOPBACK
+from hologram_dagster.stack.stack import Stack
+from hologram_dagster_tests.gate.bench import MakeBench
+
+pytestmark = pytest.mark.phase7_security
+
+
+def test_every_attack_on_a_registry_of_our_own_is_refused_as_it_must(make_bench: MakeBench) -> None:
+    bench = make_bench()
+    done = bench.hologram("attack", "--json")
+    assert done.returncode == 0, done.stderr + done.stdout
+    said = json.loads(done.stdout)
+    assert said["wrong"] == 0
+    assert all(set(case) == {"name", "expected", "seen"} for case in said["cases"])
+    assert {case["name"].partition(":")[0] for case in said["cases"]} == set(GROUPS)
+    assert not list((bench.folder / ".hologram" / "stack" / "attacked").iterdir())
+
+
+def test_a_registry_is_attacked_only_where_its_host_is_named(make_bench: MakeBench, stack: Stack) -> None:
+    bench = make_bench()
+    refused = bench.hologram("attack", "--target", stack.graphql_url)
+    assert refused.returncode == 2
+    assert f"HOLOGRAM_ALLOW_DISRUPTION={LOOPBACK}" in refused.stderr
+    # Named, but it has no keys of operations, so that nothing could be refused for them.
+    allowed = {"HOLOGRAM_ALLOW_DISRUPTION": LOOPBACK}
+    unkeyed = bench.hologram("attack", "--target", stack.graphql_url, **allowed)
+    assert unkeyed.returncode == 2
+    assert "start it with operation keys" in unkeyed.stderr
