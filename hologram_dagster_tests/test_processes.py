@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -9,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from hologram_dagster.processes import free_port, scrubbed_environment, start_child, stop_child, wait_until
+from hologram_dagster.processes import (
+    LOOPBACK,
+    free_port,
+    listening,
+    scrubbed_environment,
+    start_child,
+    stop_child,
+    wait_until,
+)
 
 pytestmark = pytest.mark.phase3_runtime
 
@@ -81,3 +90,15 @@ def test_children_get_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_free_port_can_be_listened_on() -> None:
     assert 1024 < free_port() < 65536
+
+
+def test_what_a_server_accepts_is_not_held_back() -> None:
+    with listening(LOOPBACK, 0) as server, socket.create_connection(server.getsockname()):
+        accepted, _ = server.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_a_port_is_listened_on_once() -> None:
+    with listening(LOOPBACK, 0) as server, pytest.raises(OSError, match="in use"):
+        listening(LOOPBACK, server.getsockname()[1])

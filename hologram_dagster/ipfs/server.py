@@ -25,7 +25,7 @@ from hologram_dagster.ipfs.blocks import Blocks
 from hologram_dagster.ipfs.library import WORK_FOLDER, KuboLibrary
 from hologram_dagster.ipfs.rpc.app import build_app
 from hologram_dagster.ipfs.rpc.backend import Backend
-from hologram_dagster.processes import LOOPBACK
+from hologram_dagster.processes import LOOPBACK, listening
 
 _STAGING = "staging"
 _MAX_REQUESTS = 256
@@ -33,15 +33,10 @@ _GRACE_S = 2
 
 
 def _bind(port: int) -> socket.socket:
-    listener = socket.socket()
-    # For a restart on the same port; a port that somebody listens on is still refused.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((LOOPBACK, port))
+        return listening(LOOPBACK, port)
     except OSError as error:
-        listener.close()
         raise HologramError(f"port {port} on {LOOPBACK} cannot be used: {error.strerror}") from None
-    return listener
 
 
 def _report(report: dict[str, object]) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import uvicorn
 
 from hologram_dagster.errors import HologramError
-from hologram_dagster.processes import LOOPBACK
+from hologram_dagster.processes import LOOPBACK, listening
 from hologram_dagster.protocol.signing import load_or_create_signer
 from hologram_dagster.registry.app import create_app
 from hologram_dagster.registry.auth import Access, load_access, open_access
@@ -69,7 +69,7 @@ def _access(host: str, tokens: Path | None) -> Access:
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((host, port), backlog=_BACKLOG)
+        return listening(host, port, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
         raise HologramError(
             f"cannot listen on {host} port {port}: {getattr(error, 'strerror', None) or error}. "

@@ -1,5 +1,6 @@
 """What every verb has in common: help with an example, JSON where it only reads, completion in each shell."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -40,10 +41,25 @@ def test_a_verb_has_an_example_and_one_that_reads_answers_in_json(name: str) -> 
     assert ("--json" in options) != (name in WRITERS)
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "pwsh"])
-def test_completion_is_shown_for_each_shell(shell: str) -> None:
+@pytest.mark.parametrize(
+    ("shell", "form"),
+    [
+        ("bash", "complete -o default -F"),
+        ("zsh", "compdef _hologram_completion"),
+        ("fish", "complete --command hologram"),
+        ("pwsh", "Register-ArgumentCompleter"),
+    ],
+)
+def test_completion_is_shown_for_each_shell(shell: str, form: str) -> None:
+    # The shell is named, so that the one that started the tests does not matter.
+    env = {**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
     done = subprocess.run(
-        [str(BIN / "hologram"), "--show-completion", shell], capture_output=True, text=True, check=False
+        [str(BIN / "hologram"), "--show-completion", shell],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=env,
     )
     assert done.returncode == 0, done.stderr
+    assert form in done.stdout
     assert "_HOLOGRAM_COMPLETE" in done.stdout

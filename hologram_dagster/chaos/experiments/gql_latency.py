@@ -167,6 +167,12 @@ class GqlLatency:
 
     def findings(self) -> tuple[Finding, ...]:
         """What must hold of the figures, once every operation was timed without delay and with each."""
+        untimed = [place for place in (None, *Leg) if place not in {timed.leg for timed in self.timed}]
+        if untimed:
+            told = ", ".join(
+                "without delay" if leg is None else f"with delay to the {leg}" for leg in untimed
+            )
+            return (Finding("timed", Status.INCONCLUSIVE, f"no operation was timed {told}"),)
         return (*self._shifts(), *self._budgets())
 
     def values(self) -> Mapping[str, float]:

@@ -23,7 +23,7 @@ from hologram_dagster.chaos.faults.pipe import Pipe
 from hologram_dagster.chaos.faults.schedule import Schedule
 from hologram_dagster.chaos.faults.toxics import BOTH, Direction, Reset, from_json
 from hologram_dagster.errors import HologramError
-from hologram_dagster.processes import LOOPBACK
+from hologram_dagster.processes import LOOPBACK, listening
 
 _BACKLOG = 1024
 _LONGEST_COMMAND = 1 << 20
@@ -182,7 +182,7 @@ class _Proxy:
 
 def _listening(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((host, port), backlog=_BACKLOG)
+        return listening(host, port, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or error
         raise HologramError(f"the fault proxy cannot listen on {host} port {port}: {why}.") from error
