@@ -123,10 +123,16 @@ class Settings(Timetable):
     """The gate's settings, read once from the environment when a command or run starts."""
 
     environment: Annotated[Environment, BeforeValidator(_unalias)] = _variable(
-        "HOLOGRAM_ENVIRONMENT", Environment.LOCAL, "local, staging or production (dev, stage, prod)"
+        "HOLOGRAM_ENVIRONMENT",
+        Environment.LOCAL,
+        "where the services under test run (dev, stage and prod are understood, too)",
     )
-    profile: str | None = _variable("HOLOGRAM_PROFILE", None, "pr, main, nightly or dev")
-    ci: Annotated[bool, BeforeValidator(_truthy)] = _variable("CI", False, "set by CI systems")
+    profile: str | None = _variable(
+        "HOLOGRAM_PROFILE", None, "pr, main, nightly or dev (default: dev; none where CI is set)"
+    )
+    ci: Annotated[bool, BeforeValidator(_truthy)] = _variable(
+        "CI", False, "set by CI systems: a profile must be given then"
+    )
     state_dir: Path = _variable(
         "HOLOGRAM_STATE_DIR", Path(".hologram"), "keys, evidence, ledger, Dagster home"
     )
@@ -139,7 +145,9 @@ class Settings(Timetable):
         "DAGSTER_PG_URL", None, "PostgreSQL for Dagster's runs and events (default: SQLite in the home)"
     )
     weekly_baseline: WeeklyBaseline = _variable(
-        "HOLOGRAM_WEEKLY_BASELINE", WeeklyBaseline.PROPOSE, "propose, roll-forward (without asking) or off"
+        "HOLOGRAM_WEEKLY_BASELINE",
+        WeeklyBaseline.PROPOSE,
+        "what a green weekly run does; roll-forward asks nobody",
     )
     watch_profile: ProfileName = _variable(
         "HOLOGRAM_WATCH_PROFILE", ProfileName.MAIN, "profile of watched commits"
@@ -148,9 +156,13 @@ class Settings(Timetable):
         "HOLOGRAM_WATCH_STALE_MIN", 15, "minutes after which a branch that was not seen is stale"
     )
     repository: Path = _variable("HOLOGRAM_REPOSITORY", Path(), "git repository of the target")
-    baseline: str | None = _variable("HOLOGRAM_BASELINE", None, "baseline revision, any git ref")
+    baseline: str | None = _variable(
+        "HOLOGRAM_BASELINE", None, "baseline revision, any git ref (default: by the profile's rule)"
+    )
     signing_key: SecretStr | None = _variable(
-        "HOLOGRAM_SIGNING_KEY", None, "Ed25519 key that signs evidence: PEM text or a file's path"
+        "HOLOGRAM_SIGNING_KEY",
+        None,
+        "Ed25519 key that signs evidence: PEM text or a file's path (default: self-made)",
     )
     allow_ephemeral: bool = _variable(
         "HOLOGRAM_ALLOW_EPHEMERAL", False, "let the gate run on a Dagster instance that is thrown away"
@@ -168,8 +180,12 @@ class Settings(Timetable):
         "HOLOGRAM_DEADLINE_S", None, "seconds a gate run may take (default: the profile's)"
     )
 
-    ipfs_api: str | None = _variable("IPFS_API", None, "URL or multiaddr of the IPFS node's RPC")
-    graphql_url: str | None = _variable("GRAPHQL_URL", None, "URL of the registry's GraphQL endpoint")
+    ipfs_api: str | None = _variable(
+        "IPFS_API", None, "URL or multiaddr of the IPFS node's RPC (default: a node of our own)"
+    )
+    graphql_url: str | None = _variable(
+        "GRAPHQL_URL", None, "URL of the registry's GraphQL endpoint (default: one of our own)"
+    )
     graphql_urls: str | None = _variable(
         "GRAPHQL_URLS", None, "registries of all regions, comma between, the one that may be killed first"
     )
@@ -180,15 +196,25 @@ class Settings(Timetable):
     )
     e2e_app_name: str = _variable("E2E_APP_NAME", "demo/app/hello", "first part of the published names")
 
-    slo_verify_p95_ms: PositiveFloat | None = _variable("SLO_VERIFY_P95_MS", None, "p95 budget of verify, ms")
-    slo_encode_p95_ms: PositiveFloat | None = _variable("SLO_ENCODE_P95_MS", None, "p95 budget of encode, ms")
-    slo_gql_p95_ms: PositiveFloat | None = _variable("SLO_GQL_P95_MS", None, "p95 budget of gql, ms")
+    slo_verify_p95_ms: PositiveFloat | None = _variable(
+        "SLO_VERIFY_P95_MS", None, "p95 budget of verify, ms (default: the profile's)"
+    )
+    slo_encode_p95_ms: PositiveFloat | None = _variable(
+        "SLO_ENCODE_P95_MS", None, "p95 budget of encode, ms (default: the profile's)"
+    )
+    slo_gql_p95_ms: PositiveFloat | None = _variable(
+        "SLO_GQL_P95_MS", None, "p95 budget of gql, ms (default: the profile's)"
+    )
     regression_threshold_pct: PositiveFloat | None = _variable(
         "REGRESSION_THRESHOLD_PCT", None, "slowdown that must be found, percent (default 10)"
     )
-    enc_mb: PositiveInt | None = _variable("ENC_MB", None, "payload of encode, MiB")
-    gql_samples: PositiveInt | None = _variable("GQL_SAMPLES", None, "timed requests of gql")
-    gql_warmup: PositiveInt | None = _variable("GQL_WARMUP", None, "untimed requests of gql before them")
+    enc_mb: PositiveInt | None = _variable("ENC_MB", None, "payload of encode, MiB (default: the profile's)")
+    gql_samples: PositiveInt | None = _variable(
+        "GQL_SAMPLES", None, "timed requests of gql (default: the profile's)"
+    )
+    gql_warmup: PositiveInt | None = _variable(
+        "GQL_WARMUP", None, "untimed requests of gql before them (default: the profile's)"
+    )
 
     load_rate_per_s: PositiveFloat | None = _variable(
         "HOLOGRAM_LOAD_RATE_PER_S", None, "requests a second of perf_load (default 50)"
