@@ -13,6 +13,7 @@ from hologram_dagster.protocol.signing import Signer
 from hologram_dagster.registry.operator import Operator
 
 DONE: Final = "done"
+NOTHING: Final = "nothing"
 STORE: Final = "mutation($n: String!, $c: String!) { upsertObject(name: $n, content: $c) { name } }"
 REMOVE: Final = "mutation($n: String!) { unpublishApp(name: $n) { name } }"
 READ: Final = "query($n: String!) { resolve(name: $n) { name } }"
@@ -27,9 +28,9 @@ class Sender:
 
     def __init__(self, operator: Operator, token: str | None = None) -> None:
         self.operator = operator
-        headers = {"authorization": token} if token else {}
+        self._token = token
         limits = httpx.Limits(max_connections=None)
-        self._http = httpx.Client(timeout=_TIMEOUT_S, trust_env=False, headers=headers, limits=limits)
+        self._http = httpx.Client(timeout=_TIMEOUT_S, trust_env=False, limits=limits)
 
     def __enter__(self) -> Self:
         return self
@@ -57,21 +58,38 @@ class Sender:
         )
         return {"query": query, "variables": dict(variables), "extensions": extensions}
 
-    def send(self, url: str, body: Mapping[str, Any]) -> str:
-        """What the registry answers to `body`: `done`, or the code of its first error.
+    def send(self, url: str, body: object, *, token: str | None = None) -> str:
+        """What the registry answers to `body`, as `outcome` puts it; `token` as in `answer`.
 
         Raises:
             ServiceError: no answer, or none of a registry.
         """
+        return outcome(self.answer(url, body, token=token))
+
+    def answer(self, url: str, body: object, *, token: str | None = None) -> dict[str, Any]:
+        """The registry's answer to `body`, which has data or errors; `token` (empty: none) for the sender's.
+
+        Raises:
+            ServiceError: no answer, or none of a registry.
+        """
+        chosen = self._token if token is None else token
+        headers = {"authorization": chosen} if chosen else {}
         try:
-            content: Any = self._http.post(url, json=dict(body)).json()
+            content: Any = self._http.post(url, json=body, headers=headers).json()
         except (httpx.HTTPError, ValueError) as error:
             raise ServiceError(f"the registry at {url} gave no answer: {type(error).__name__}.") from error
-        match content:
-            case {"errors": [{"extensions": {"code": str(code)}}, *_]}:
-                return code
-            case {"errors": _}:
-                return "an error without a code"
-            case {"data": _}:
-                return DONE
+        if isinstance(content, dict) and {"data", "errors"} & content.keys():
+            return content
         raise ServiceError(f"the registry at {url} answered with neither data nor errors.")
+
+
+def outcome(answer: Mapping[str, Any]) -> str:
+    """The code of an answer's first error; else `nothing` where no field has anything; else `done`."""
+    match answer:
+        case {"errors": [{"extensions": {"code": str(code)}}, *_]}:
+            return code
+        case {"errors": _}:
+            return "an error without a code"
+        case {"data": {**fields}} if not any(fields.values()):
+            return NOTHING
+    return DONE

@@ -83,6 +83,20 @@ _STEPS = {
         "race": "Of copies that race exactly one is done.",
         "flood": "A flood of forged frames is refused, and honest operations are done meanwhile.",
     },
+    "proof_chain": {
+        "missing": "A mutation without a proof is refused, whichever it is.",
+        "stranger": "A proof by a stranger's, a retired or a revoked key is refused.",
+        "content": "A proof of other content, of another mutation or of another sending is refused.",
+        "chain": "A name's proof chain that is cut, or ends in another's, does not verify.",
+        "ledger": "An operation taken out, swapped, changed or forged in the registry's ledger is found.",
+    },
+    "access_control": {
+        "tokens": "A mutation without a token, or with a wrong, expired or lesser one, is refused.",
+        "protected": "Protected names are read by who has a token and changed by admins alone.",
+        "graphql": "Queries that nest, alias or cost too much, and batches, are refused; honest ones pass.",
+        "manifests": "Manifests that lie, or that readers would read differently, are refused.",
+        "names": "Names that deceive are refused; those that are only odd come back as they were.",
+    },
     "secrets_scan": {
         "tree_clean": "No file of the revision holds a secret that was not accepted before.",
         "commits_clean": "No new commit added one, even if a later one took it out again.",

@@ -1,86 +1,95 @@
 """Attacks on the registry of a run, as evidence: a table of what was to come of each, and what came.
 
 What belongs here: which registry is attacked, and with how much. What does not: the attacks
-(`attack`), whether a wrong cell fails the run (`evidence.judge`).
+(`attack`), the registries that are started for them (`gate.attacked`), whether a wrong cell fails the
+run (`evidence.judge`).
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
+from hologram_dagster.attack import access, ctp96, ledgers, proofs
 from hologram_dagster.attack.cases import Case, wrong
-from hologram_dagster.attack.ctp96 import GROUPS, MANY_NONCES, Target, attack
 from hologram_dagster.attack.sender import Sender
 from hologram_dagster.chaos.experiment import Service
 from hologram_dagster.chaos.permission import refusal as not_to_be_disturbed
 from hologram_dagster.errors import HologramError
+from hologram_dagster.gate import attacked
 from hologram_dagster.gate.disruption import refusal
 from hologram_dagster.gate.run import GateRun, signer_of
 from hologram_dagster.gate.services import Endpoints, operator_of
+from hologram_dagster.ipfs.client import IpfsClient
 from hologram_dagster.ipfs.providers import start_node
 from hologram_dagster.observation import Finding, Observation, Status
-from hologram_dagster.profiles import CTP96, STRICT
+from hologram_dagster.profiles import ACCESS, CTP96, PROOFS, STRICT
 from hologram_dagster.protocol.signing import Signer
 from hologram_dagster.registry.client import RegistryClient
-from hologram_dagster.registry.operation_keys import write_operation_keys
-from hologram_dagster.registry.operator import Operator, current_operator
-from hologram_dagster.registry.process import RegistryProcess
+from hologram_dagster.registry.operator import current_operator
 from hologram_dagster.settings import Settings
 
-METHOD = "1"
+METHOD = "2"
 # For a registry that was attacked with all of it beside, or that may not be disturbed.
 _FEW_NONCES = 10
+# What a table says in the place of groups that could not be tried: group -> why.
+Left = Mapping[str, str]
+
+GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
+    CTP96: ctp96.GROUPS,
+    PROOFS: (*proofs.GROUPS, ledgers.GROUP),
+    ACCESS: access.GROUPS,
+}
+_NOT_OURS = "the gate did not start the registry, and does not know its"
 
 
-def observe_ctp96(run: GateRun, endpoints: Endpoints) -> Observation:
-    """What came of the attacks of CTP-96 on the registry at `endpoints`.
+def observe(kind: str, run: GateRun, endpoints: Endpoints) -> Observation:
+    """What came of the attacks of `kind` (`GROUPS`) on the registry at `endpoints`.
 
-    The embedded one's code is attacked twice: as two registries on one database, which are restarted and
-    flooded, and as the one that serves the run.
+    The embedded one's code is attacked whole, in registries that are started for it, and where it is strict
+    the one that serves the run, too; the user's as far as it may be disturbed.
 
     Raises:
         HologramError: a registry does not start, or gives no answer.
     """
     started_at = datetime.now(UTC)
     if endpoints.embedded:
-        return observation_of(started_at, _attack_embedded(run, endpoints), flooded=True)
+        folder = run.settings.state_dir / "stack" / "attacked" / run.identity.run_id / kind
+        cases = _ON_OWN[kind](folder, endpoints.ipfs_api, run.signer)
+        live = current_operator()
+        if run.plan.profile.name in STRICT and live is not None:
+            with Sender(live, endpoints.graphql_token) as sender:
+                cases += [
+                    replace(case, name=f"the run's own: {case.name}")
+                    for case in _few(kind, endpoints, sender)
+                ]
+        return observation_of(kind, started_at, cases)
     with RegistryClient(endpoints.graphql_url, token=endpoints.graphql_token) as registry:
         security = registry.security()
     if security is None or "authenticated" not in security.nonces:
         why = "the registry does not say that it checks what operations carry"
         status = Status.FAILED if run.settings.require_strict else Status.NOT_APPLICABLE
-        return _undone(started_at, status, f"{why} (operationSecurity of its schema)")
+        return _undone(kind, started_at, status, f"{why} (operationSecurity of its schema)")
     operator = current_operator()
     if operator is None or operator.nonce_key is None:
         why = "nothing genuine can be sent: set HOLOGRAM_OPERATION_KEYS to the registry's file of keys"
-        return _undone(started_at, Status.INCONCLUSIVE, why)
+        return _undone(kind, started_at, Status.INCONCLUSIVE, why)
     strict = security.mode == "required"
     if run.settings.require_strict and not strict:
-        return _undone(started_at, Status.FAILED, f"the registry's mode is {security.mode}, not required")
+        return _undone(
+            kind, started_at, Status.FAILED, f"the registry's mode is {security.mode}, not required"
+        )
     disturb = refusal(run.settings) is None
-    target = Target(endpoints.graphql_url, strict=strict)
     with Sender(operator, endpoints.graphql_token) as sender:
-        cases = attack(target, sender, nonces=MANY_NONCES if disturb else _FEW_NONCES, flood=disturb)
-    return observation_of(started_at, cases, flooded=disturb)
-
-
-def _attack_embedded(run: GateRun, endpoints: Endpoints) -> list[Case]:
-    folder = run.settings.state_dir / "stack" / "attacked" / run.identity.run_id
-    cases = _attack_regions(folder, endpoints.ipfs_api, run.signer)
-    live = current_operator()
-    if run.plan.profile.name in STRICT and live is not None:
-        with Sender(live, endpoints.graphql_token) as sender:
-            few = attack(Target(endpoints.graphql_url), sender, nonces=_FEW_NONCES, flood=False)
-        cases += [replace(case, name=f"the run's own: {case.name}") for case in few]
-    return cases
+        cases, left = _on_theirs(kind, endpoints, sender, strict=strict, disturb=disturb)
+    return observation_of(kind, started_at, cases, left)
 
 
 def attack_own(settings: Settings) -> list[Case]:
-    """The whole table, against two strict registries over a node, started for it.
+    """All tables, of strict registries over a node, started for it.
 
     Raises:
         HologramError: one of them does not start, or gives no answer.
@@ -88,14 +97,16 @@ def attack_own(settings: Settings) -> list[Case]:
     folder = settings.state_dir / "stack" / "attacked" / uuid4().hex
     node = start_node(folder / "node")
     try:
-        return _attack_regions(folder, node.api_url, signer_of(settings))
+        signer = signer_of(settings)
+        tables = (_ON_OWN[kind](folder / kind, node.api_url, signer) for kind in GROUPS)
+        return [case for table in tables for case in table]
     finally:
         node.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def attack_theirs(settings: Settings, url: str) -> list[Case]:
-    """The table against the registry at `url`, which HOLOGRAM_ALLOW_DISRUPTION must name.
+    """All tables, of the registry at `url` over the node at IPFS_API; HOLOGRAM_ALLOW_DISRUPTION must name it.
 
     Raises:
         HologramError: it may not be disturbed, does not check what operations carry, or gives no answer.
@@ -114,45 +125,79 @@ def attack_theirs(settings: Settings, url: str) -> list[Case]:
     operator = operator_of(settings, signer_of(settings))
     if operator.nonce_key is None:
         raise HologramError("nothing genuine can be sent: set HOLOGRAM_OPERATION_KEYS to its file of keys.")
+    if settings.ipfs_api is None:
+        raise HologramError("hostile manifests are put into the registry's IPFS node: set IPFS_API to it.")
+    endpoints = Endpoints(settings.ipfs_api, url, token, embedded=False)
+    strict = security.mode == "required"
     with Sender(operator, token) as sender:
-        return attack(Target(url, strict=security.mode == "required"), sender)
+        tables = (_on_theirs(kind, endpoints, sender, strict=strict, disturb=True)[0] for kind in GROUPS)
+        return [case for table in tables for case in table]
 
 
-def _attack_regions(folder: Path, ipfs_api: str, signer: Signer) -> list[Case]:
-    with _regions(folder, ipfs_api, signer) as (target, operator), Sender(operator) as sender:
-        return attack(target, sender)
+def _ctp96_on_own(folder: Path, ipfs_api: str, signer: Signer) -> list[Case]:
+    with attacked.regions(folder, ipfs_api, signer) as (target, operator), Sender(operator) as sender:
+        return ctp96.attack(target, sender)
 
 
-@contextmanager
-def _regions(folder: Path, ipfs_api: str, signer: Signer) -> Iterator[tuple[Target, Operator]]:
-    """Two strict registries on one database, over the node at `ipfs_api`; removed afterwards."""
-    path, database = folder / "keys.json", f"sqlite:///{(folder / 'shared.sqlite').absolute()}"
-
-    def start(name: str) -> RegistryProcess:
-        return RegistryProcess.start(
-            folder / name, ipfs_api=ipfs_api, database=database, operation_keys=path, strict=True
-        )
-
-    try:
-        operator = Operator(signer, write_operation_keys(path, [signer.public_hex]).nonce_key)
-        with start("one") as one, start("two") as two:
-
-            def restart() -> None:
-                one.kill()
-                one.restart()
-
-            yield Target(one.url, two.url, restart), operator
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def _proofs_on_own(folder: Path, ipfs_api: str, signer: Signer) -> list[Case]:
+    with attacked.keyed(folder, ipfs_api, signer) as (target, database, operator), Sender(operator) as sender:
+        return [*proofs.attack(target, sender), *ledgers.attack(database, folder / "ledgers")]
 
 
-def observation_of(started_at: datetime, cases: Sequence[Case], *, flooded: bool) -> Observation:
+def _access_on_own(folder: Path, ipfs_api: str, signer: Signer) -> list[Case]:
+    with (
+        attacked.guarded(folder, ipfs_api, signer) as (url, tokens, operator),
+        Sender(operator, tokens.publisher) as sender,
+        IpfsClient(ipfs_api) as ipfs,
+    ):
+        return access.attack(url, sender, ipfs.add, tokens)
+
+
+_ON_OWN: Final[Mapping[str, Callable[[Path, str, Signer], list[Case]]]] = {
+    CTP96: _ctp96_on_own,
+    PROOFS: _proofs_on_own,
+    ACCESS: _access_on_own,
+}
+
+
+def _few(kind: str, endpoints: Endpoints, sender: Sender) -> list[Case]:
+    """On the registry that serves the run: what does not load it."""
+    if kind == CTP96:
+        return ctp96.attack(ctp96.Target(endpoints.graphql_url), sender, nonces=_FEW_NONCES, flood=False)
+    return proofs.attack(proofs.Target(endpoints.graphql_url), sender) if kind == PROOFS else []
+
+
+def _on_theirs(
+    kind: str, endpoints: Endpoints, sender: Sender, *, strict: bool, disturb: bool
+) -> tuple[list[Case], Left]:
+    url = endpoints.graphql_url
+    if kind == CTP96:
+        target = ctp96.Target(url, strict=strict)
+        nonces = ctp96.MANY_NONCES if disturb else _FEW_NONCES
+        cases = ctp96.attack(target, sender, nonces=nonces, flood=disturb)
+        return cases, {} if disturb else {"flood": "the registry may not be disturbed"}
+    if kind == PROOFS:
+        left = {ledgers.GROUP: f"{_NOT_OURS} database: `hologram audit registry` verifies it"}
+        if not strict:
+            left["missing"] = "the registry is optional: operations without a proof are done"
+        return proofs.attack(proofs.Target(url, strict=strict), sender), left
+    left = dict.fromkeys(("tokens", "protected"), f"{_NOT_OURS} tokens")
+    if not disturb:
+        return [], dict.fromkeys(access.GROUPS, "the registry may not be disturbed")
+    with IpfsClient(endpoints.ipfs_api) as ipfs:
+        return access.attack(url, sender, ipfs.add, None), left
+
+
+def observation_of(
+    kind: str, started_at: datetime, cases: Sequence[Case], left: Left | None = None
+) -> Observation:
     """The table as an observation: one finding a group, the cells as facts."""
-    findings = tuple(_finding(group, cases, flooded=flooded) for group in GROUPS)
-    failed = any(finding.status is Status.FAILED for finding in findings)
+    findings = tuple(_finding(group, cases, left or {}) for group in GROUPS[kind])
+    seen = {finding.status for finding in findings}
+    alone = Status.NOT_APPLICABLE if seen == {Status.NOT_APPLICABLE} else Status.PASSED
     return Observation(
-        kind=CTP96,
-        status=Status.FAILED if failed else Status.PASSED,
+        kind=kind,
+        status=Status.FAILED if Status.FAILED in seen else alone,
         method=METHOD,
         started_at=started_at,
         finished_at=datetime.now(UTC),
@@ -162,17 +207,17 @@ def observation_of(started_at: datetime, cases: Sequence[Case], *, flooded: bool
     )
 
 
-def _finding(group: str, cases: Sequence[Case], *, flooded: bool) -> Finding:
+def _finding(group: str, cases: Sequence[Case], left: Left) -> Finding:
     own = [case for case in cases if case.group == group]
-    if group == "flood" and not flooded:
-        return Finding(group, Status.NOT_APPLICABLE, "the registry may not be disturbed")
+    if not own and group in left:
+        return Finding(group, Status.NOT_APPLICABLE, left[group])
     told = "; ".join(f"{case.name}: expected {case.expected}, saw {case.seen}" for case in wrong(own))
     if told or not own:
         return Finding(group, Status.FAILED, told or "nothing of it was tried")
     return Finding(group, Status.PASSED, f"{len(own)} of {len(own)} as expected")
 
 
-def _undone(started_at: datetime, status: Status, why: str) -> Observation:
+def _undone(kind: str, started_at: datetime, status: Status, why: str) -> Observation:
     # Of a registry that does not check operations nothing can be seen, and a red finding would say it was.
     finding = Finding("operation_security", status, why)
-    return Observation(CTP96, status, METHOD, started_at, datetime.now(UTC), findings=(finding,))
+    return Observation(kind, status, METHOD, started_at, datetime.now(UTC), findings=(finding,))

@@ -2,18 +2,21 @@
 
 `secure/*` names need a token always: a reader may resolve them, only an admin changes
 them. Other mutations need a publisher when the file says `mutations_need_token`. Tokens
-are sent verbatim or as `Bearer TOKEN` in the `authorization` header.
+are sent verbatim or as `Bearer TOKEN` in the `authorization` header. From its `expires_at`
+on a token is nobody's.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from hologram_dagster.errors import FormatError, HologramError
 from hologram_dagster.files import write_whole
@@ -47,6 +50,7 @@ class _Token(BaseModel):
     name: str
     role: Literal["reader", "publisher", "admin"]
     token: SecretStr = Field(min_length=MIN_TOKEN_LENGTH)
+    expires_at: AwareDatetime | None = None
 
 
 class _TokenFile(BaseModel):
@@ -68,20 +72,33 @@ class Access:
     tells nothing about a token.
     """
 
-    def __init__(self, roles: Mapping[str, Role], *, mutations_need_token: bool) -> None:
-        self._roles = {_digest(token): role for token, role in roles.items()}
+    def __init__(
+        self,
+        roles: Mapping[str, Role],
+        *,
+        mutations_need_token: bool,
+        expiries: Mapping[str, datetime] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """The role of each token, and when it expires (default: never)."""
+        ends = {} if expiries is None else {token: at.timestamp() for token, at in expiries.items()}
+        self._roles = {_digest(token): (role, ends.get(token)) for token, role in roles.items()}
+        self._clock = clock
         self.mutations_need_token = mutations_need_token
 
     def identify(self, authorization: str | None) -> Caller:
-        """The caller behind an `authorization` header; an unknown token is nobody's."""
+        """The caller behind an `authorization` header; an unknown or expired token is nobody's."""
         if not authorization:
             return ANONYMOUS
-        role = self._roles.get(_digest(authorization))
-        if role is None:
+        known = self._roles.get(_digest(authorization))
+        if known is None:
             scheme, _, token = authorization.partition(" ")
             if scheme.lower() == "bearer":
-                role = self._roles.get(_digest(token.strip()))
-        return Caller(role)
+                known = self._roles.get(_digest(token.strip()))
+        if known is None:
+            return ANONYMOUS
+        role, ends = known
+        return ANONYMOUS if ends is not None and self._clock() >= ends else Caller(role)
 
     def may_read(self, caller: Caller, name: str) -> bool:
         """Whether `caller` may learn what `name` names, or that it exists."""
@@ -152,7 +169,12 @@ def load_access(path: Path) -> Access:
     """
     file = _load(path)
     roles = {entry.token.get_secret_value(): Role[entry.role.upper()] for entry in file.tokens}
-    return Access(roles, mutations_need_token=file.mutations_need_token)
+    expiries = {
+        entry.token.get_secret_value(): entry.expires_at
+        for entry in file.tokens
+        if entry.expires_at is not None
+    }
+    return Access(roles, mutations_need_token=file.mutations_need_token, expiries=expiries)
 
 
 def token_named(path: Path, name: str) -> str | None:
@@ -161,18 +183,24 @@ def token_named(path: Path, name: str) -> str | None:
 
 
 def write_token_file(
-    path: Path, tokens: Mapping[str, tuple[Role, str]], *, mutations_need_token: bool
+    path: Path,
+    tokens: Mapping[str, tuple[Role, str]],
+    *,
+    mutations_need_token: bool,
+    expiries: Mapping[str, datetime] | None = None,
 ) -> None:
-    """Write a token file (mode 0600): for each token's name, its role and the token.
+    """Write a token file (mode 0600): for each token's name, its role and the token; when some expire.
 
     Raises:
         HologramError: the file cannot be written.
     """
+    ends = expiries or {}
     document = {
         "schema_version": 1,
         "mutations_need_token": mutations_need_token,
         "tokens": [
             {"name": name, "role": role.name.lower(), "token": token}
+            | ({"expires_at": ends[name].isoformat()} if name in ends else {})
             for name, (role, token) in tokens.items()
         ],
     }

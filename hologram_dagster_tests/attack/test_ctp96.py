@@ -1,56 +1,25 @@
 """The attacks of CTP-96: a strict registry stands them all, and a weakened one is found out."""
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hologram_dagster.attack.cases import wrong
 from hologram_dagster.attack.ctp96 import GROUPS, Target, attack
 from hologram_dagster.attack.sender import Sender
 from hologram_dagster.ipfs.node import IpfsNode
-from hologram_dagster.processes import start_child, stop_child
-from hologram_dagster.protocol.signing import Signer
-from hologram_dagster.registry.operation_keys import OperationKeys, write_operation_keys
-from hologram_dagster.registry.operator import Operator
 from hologram_dagster.registry.process import RegistryProcess
-from hologram_dagster.registry.server import ANNOUNCEMENT
+from hologram_dagster_tests.attack.conftest import Files, weakened
 
 pytestmark = pytest.mark.phase4_network
 
-OWN = Signer(Ed25519PrivateKey.generate())
 
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IpfsNode]:
-    with IpfsNode.start(tmp_path_factory.mktemp("node")) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, OperationKeys]:
-    path = tmp_path_factory.mktemp("keys") / "keys.json"
-    return path, write_operation_keys(path, [OWN.public_hex])
-
-
-@pytest.fixture
-def sender(keys: tuple[Path, OperationKeys]) -> Iterator[Sender]:
-    with Sender(Operator(OWN, keys[1].nonce_key)) as sender:
-        yield sender
-
-
-def stand_all(
-    node: IpfsNode, keys: tuple[Path, OperationKeys], sender: Sender, folder: Path, nonces: int
-) -> None:
+def stand_all(node: IpfsNode, files: Files, sender: Sender, folder: Path, nonces: int) -> None:
     database = f"sqlite:///{folder / 'shared.sqlite'}"
 
     def start(name: str) -> RegistryProcess:
         return RegistryProcess.start(
-            folder / name, ipfs_api=node.api_url, database=database, operation_keys=keys[0], strict=True
+            folder / name, ipfs_api=node.api_url, database=database, operation_keys=files.keys, strict=True
         )
 
     def restart() -> None:
@@ -64,42 +33,28 @@ def stand_all(
 
 
 def test_a_strict_registry_stands_them_all(
-    node: IpfsNode, keys: tuple[Path, OperationKeys], sender: Sender, tmp_path: Path
+    node: IpfsNode, files: Files, sender: Sender, tmp_path: Path
 ) -> None:
-    stand_all(node, keys, sender, tmp_path, 1_001)
+    stand_all(node, files, sender, tmp_path, 1_001)
 
 
 @pytest.mark.study
 @pytest.mark.timeout(3600)
 def test_it_stands_them_after_100_000_nonces(
-    node: IpfsNode, keys: tuple[Path, OperationKeys], sender: Sender, tmp_path: Path
+    node: IpfsNode, files: Files, sender: Sender, tmp_path: Path
 ) -> None:
-    stand_all(node, keys, sender, tmp_path, 100_000)
+    stand_all(node, files, sender, tmp_path, 100_000)
 
 
 def test_an_optional_registry_stands_what_it_promises(
-    node: IpfsNode, keys: tuple[Path, OperationKeys], sender: Sender, tmp_path: Path
+    node: IpfsNode, files: Files, sender: Sender, tmp_path: Path
 ) -> None:
-    with RegistryProcess.start(tmp_path, ipfs_api=node.api_url, operation_keys=keys[0]) as registry:
+    with RegistryProcess.start(tmp_path, ipfs_api=node.api_url, operation_keys=files.keys) as registry:
         cases = attack(Target(registry.url, strict=False), sender, nonces=3, flood=False)
         assert wrong(cases) == []
         # Held to more than it promises, it is found out.
         strict = attack(Target(registry.url), sender, nonces=3, flood=False)
     assert {"without extensions", "90 s in the future"} <= {case.name for case in wrong(strict)}
-
-
-@contextmanager
-def weakened(folder: Path, node: IpfsNode, keys: Path, weakness: str) -> Iterator[str]:
-    """URL of a strict registry with one weakness."""
-    command = [sys.executable, "-m", "hologram_dagster_tests.attack.weak_registry", weakness]
-    command += ["--port", "0", "--database", f"sqlite:///{folder / 'r.sqlite'}", "--ipfs-api", node.api_url]
-    command += ["--operation-keys", str(keys), "--strict", "--signing-key", str(folder / "key.pem")]
-    process = start_child(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().decode().strip().removeprefix(ANNOUNCEMENT)
-    finally:
-        stop_child(process)
 
 
 @pytest.mark.parametrize(
@@ -121,13 +76,13 @@ def weakened(folder: Path, node: IpfsNode, keys: Path, weakness: str) -> Iterato
 )
 def test_a_weakness_is_found(
     node: IpfsNode,
-    keys: tuple[Path, OperationKeys],
+    files: Files,
     sender: Sender,
     tmp_path: Path,
     weakness: str,
     found: str,
 ) -> None:
-    with weakened(tmp_path, node, keys[0], weakness) as url:
+    with weakened(tmp_path, node, files, weakness) as url:
         many = 1_001 if weakness == "forgets_after_1000" else 3
         cases = attack(Target(url), sender, nonces=many, flood=False)
     assert found in {case.name for case in wrong(cases)}

@@ -1,13 +1,23 @@
 """Tokens: one file, three roles, protected names closed without one."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hologram_dagster.errors import FormatError, HologramError
-from hologram_dagster.registry.auth import ANONYMOUS, Caller, Role, load_access, open_access, token_named
+from hologram_dagster.registry.auth import (
+    ANONYMOUS,
+    Access,
+    Caller,
+    Role,
+    load_access,
+    open_access,
+    token_named,
+    write_token_file,
+)
 from hologram_dagster.registry.faults import Code, RefusedError
 from hologram_dagster_tests.registry.conftest import ADMIN, PUBLISHER, READER, write_tokens
 
@@ -29,6 +39,21 @@ def test_a_token_is_taken_verbatim_and_as_bearer(tmp_path: Path, form: str) -> N
 def test_anything_else_is_nobody(tmp_path: Path, header: str | None) -> None:
     access = load_access(write_tokens(tmp_path / "tokens.json", mutations_need_token=True))
     assert access.identify(header) is ANONYMOUS or access.identify(header).role is None
+
+
+def test_a_token_ends_when_it_expires(tmp_path: Path) -> None:
+    ends = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    at = ends.timestamp()
+    times = iter([at - 0.001, at, at + 3600])
+    access = Access(
+        {READER: Role.READER}, mutations_need_token=True, expiries={READER: ends}, clock=lambda: next(times)
+    )
+    assert [access.identify(READER).role for _ in range(3)] == [Role.READER, None, None]
+    path = tmp_path / "tokens.json"
+    tokens = {"old": (Role.ADMIN, ADMIN), "new": (Role.READER, READER)}
+    write_token_file(path, tokens, mutations_need_token=True, expiries={"old": ends})
+    access = load_access(path)
+    assert (access.identify(ADMIN).role, access.identify(READER).role) == (None, Role.READER)
 
 
 def refusal(action: Any, *arguments: Any) -> object:
@@ -90,6 +115,12 @@ def test_a_token_is_found_by_its_name(tmp_path: Path) -> None:
         {"tokens": [{"name": "a", "role": "root", "token": "a-long-secret-token"}]},
         {"tokens": [{"name": "a", "role": "admin", "token": "short"}]},
         {"tokens": [{"name": "a", "role": "admin"}]},
+        {"tokens": [{"name": "a", "role": "admin", "token": "a-long-secret-token", "expires_at": "soon"}]},
+        {
+            "tokens": [
+                {"name": "a", "role": "admin", "token": "a-long-secret-token", "expires_at": "2026-03-01"}
+            ]
+        },
         {"mutation_need_token": True},
     ],
 )

@@ -1,10 +1,12 @@
 """The evidence on security: attacks on the registry, and secrets that were written down."""
 
+from dagster import AssetsDefinition
+
 from hologram_dagster.defs.evidence_assets import Scene, evidence_asset
 from hologram_dagster.gate import attacking
 from hologram_dagster.gate.leaks import KIND, METHOD, scan_run
 from hologram_dagster.observation import Observation
-from hologram_dagster.profiles import CTP96, EVIDENCE
+from hologram_dagster.profiles import ACCESS, CTP96, EVIDENCE, PROOFS
 
 
 def _observe_secrets(scene: Scene) -> Observation:
@@ -27,24 +29,37 @@ secrets_scan = evidence_asset(
 )
 
 
-def _attack(scene: Scene) -> Observation:
-    # It loads the host.
-    with scene.measuring():
-        return attacking.observe_ctp96(scene.run, scene.stack.endpoints(scene.run))
+def _attack(kind: str, description: str) -> AssetsDefinition:
+    def observe(scene: Scene) -> Observation:
+        # It loads the host.
+        with scene.measuring():
+            return attacking.observe(kind, scene.run, scene.stack.endpoints(scene.run))
+
+    return evidence_asset(
+        kind=kind,
+        group="security",
+        deps=[],
+        kinds={"graphql"},
+        method=attacking.METHOD,
+        description=f"{description} Red when one attack ends otherwise than it must.",
+        observe=observe,
+        shown=("cases", "wrong"),
+    )
 
 
-ctp96_replay = evidence_asset(
-    kind=CTP96,
-    group="security",
-    deps=[],
-    kinds={"graphql"},
-    method=attacking.METHOD,
-    description=(
+_ATTACKS = {
+    CTP96: (
         "Attacks the registry over HTTP: replays, expired and changed operations, forged frames and proofs, "
-        "races, a flood. Red when one of them ends otherwise than it must."
+        "races, a flood."
     ),
-    observe=_attack,
-    shown=("cases", "wrong"),
-)
+    PROOFS: (
+        "Sends every mutation without a proof, with a stranger's, and with one of something else; cuts, "
+        "swaps and forges what the registry noted."
+    ),
+    ACCESS: (
+        "Tries every mutation and protected name without a token and with wrong, expired and lesser ones; "
+        "sends hostile queries, manifests and names."
+    ),
+}
 
-assets = [ctp96_replay, secrets_scan]
+assets = [*(_attack(kind, description) for kind, description in _ATTACKS.items()), secrets_scan]
