@@ -24,6 +24,7 @@ from hologram_dagster.protocol.signing import Signer
 
 GROUPS: Final = ("replay", "window", "tampered", "forged", "race", "flood")
 MANY_NONCES: Final = 1_001
+VERY_MANY_NONCES: Final = 100_000
 FLOOD_FRAMES: Final = 4_096
 _HONEST: Final = 20
 _WINDOW_S: Final = 300
@@ -34,15 +35,17 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A registry: its URL, that of another one on its database, and how to restart the first.
+    """A registry: its URL, that of another one on its database, how to restart it and to use nonces up.
 
-    None where there is no other one, or it is not ours to restart. One that is not `strict` is not asked
+    None where there is no other one, or it or its database is not ours. `use_up` enters so many nonces in the
+    database, as other clients of that many registries would have. One that is not `strict` is not asked
     to refuse what lacks something, or what the contract alone would accept.
     """
 
     url: str
     other: str | None = None
     restart: Callable[[], None] | None = None
+    use_up: Callable[[int], None] | None = None
     strict: bool = True
 
 
@@ -95,6 +98,12 @@ class _Battery:
         late = body["extensions"][FRAME]["timestamp"] + _WINDOW_S < time.time()
         seen = self._send(body)
         yield Case("replay", f"after {nonces} nonces", "outside_window" if late else _REPLAYED, seen)
+        if self._target.use_up is not None:
+            body = self._genuine()
+            yield Case("replay", "the first sending before very many nonces", DONE, self._send(body))
+            self._target.use_up(VERY_MANY_NONCES)
+            yield Case("replay", f"after {VERY_MANY_NONCES} nonces", _REPLAYED, self._send(body))
+            yield Case("replay", "a fresh one after so many", DONE, self._send(self._genuine()))
         if self._target.restart is not None:
             body = self._genuine()
             yield Case("replay", "the first sending before the restart", DONE, self._send(body))

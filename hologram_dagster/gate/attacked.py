@@ -2,12 +2,14 @@
 
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import insert
 
 from hologram_dagster.attack import access, ctp96, proofs
 from hologram_dagster.protocol.signing import Signer
@@ -15,6 +17,7 @@ from hologram_dagster.registry.auth import Role, write_token_file
 from hologram_dagster.registry.operation_keys import KeyState, write_operation_keys
 from hologram_dagster.registry.operator import Operator
 from hologram_dagster.registry.process import RegistryProcess
+from hologram_dagster.registry.tables import nonces, open_database
 
 
 @contextmanager
@@ -47,7 +50,23 @@ def regions(folder: Path, ipfs_api: str, signer: Signer) -> Iterator[tuple[ctp96
                 one.kill()
                 one.restart()
 
-            yield ctp96.Target(one.url, two.url, restart), operator
+            def use_up(count: int) -> None:
+                _enter_nonces(database, count)
+
+            yield ctp96.Target(one.url, two.url, restart, use_up), operator
+
+
+def _enter_nonces(database: str, count: int) -> None:
+    """Use `count` nonces of just now up, in one transaction: the requests for them would outlast the window."""
+    engine = open_database(database)
+    try:
+        now = int(time.time())
+        with engine.begin() as connection:
+            connection.execute(
+                insert(nonces), [{"nonce": secrets.token_hex(24), "timestamp": now} for _ in range(count)]
+            )
+    finally:
+        engine.dispose()
 
 
 @contextmanager

@@ -7,43 +7,26 @@ import pytest
 from hologram_dagster.attack.cases import wrong
 from hologram_dagster.attack.ctp96 import GROUPS, Target, attack
 from hologram_dagster.attack.sender import Sender
+from hologram_dagster.gate import attacked
 from hologram_dagster.ipfs.node import IpfsNode
 from hologram_dagster.registry.process import RegistryProcess
-from hologram_dagster_tests.attack.conftest import Files, weakened
+from hologram_dagster_tests.attack.conftest import OWN, Files, weakened
 
 pytestmark = pytest.mark.phase4_network
 
 
-def stand_all(node: IpfsNode, files: Files, sender: Sender, folder: Path, nonces: int) -> None:
-    database = f"sqlite:///{folder / 'shared.sqlite'}"
-
-    def start(name: str) -> RegistryProcess:
-        return RegistryProcess.start(
-            folder / name, ipfs_api=node.api_url, database=database, operation_keys=files.keys, strict=True
-        )
-
-    def restart() -> None:
-        one.kill()
-        one.restart()
-
-    with start("one") as one, start("two") as two:
-        cases = attack(Target(one.url, two.url, restart), sender, nonces=nonces)
+def test_two_strict_registries_stand_them_all(node: IpfsNode, tmp_path: Path) -> None:
+    with (
+        attacked.regions(tmp_path / "two", node.api_url, OWN) as (target, operator),
+        Sender(operator) as sender,
+    ):
+        cases = attack(target, sender)
     assert wrong(cases) == []
     assert {case.group for case in cases} == set(GROUPS)
-
-
-def test_a_strict_registry_stands_them_all(
-    node: IpfsNode, files: Files, sender: Sender, tmp_path: Path
-) -> None:
-    stand_all(node, files, sender, tmp_path, 1_001)
-
-
-@pytest.mark.study
-@pytest.mark.timeout(3600)
-def test_it_stands_them_after_100_000_nonces(
-    node: IpfsNode, files: Files, sender: Sender, tmp_path: Path
-) -> None:
-    stand_all(node, files, sender, tmp_path, 100_000)
+    assert {"on the other region", "after 1001 nonces", "after 100000 nonces", "after a restart"} <= {
+        case.name for case in cases
+    }
+    assert not (tmp_path / "two").exists()
 
 
 def test_an_optional_registry_stands_what_it_promises(
