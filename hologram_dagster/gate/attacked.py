@@ -57,7 +57,7 @@ def regions(folder: Path, ipfs_api: str, signer: Signer) -> Iterator[tuple[ctp96
 
 
 def _enter_nonces(database: str, count: int) -> None:
-    """Use `count` nonces of just now up, in one transaction: the requests for them would outlast the window."""
+    """Use `count` nonces of just now up, in one transaction: requests for them would outlast the window."""
     engine = open_database(database)
     try:
         now = int(time.time())
