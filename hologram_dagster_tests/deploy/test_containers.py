@@ -1,0 +1,233 @@
+"""The container recipes: well-formed, pinned, without root, and made of commands that run and serve."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from dockerfile_parse import DockerfileParser
+
+from hologram_dagster.processes import LOOPBACK, free_port, start_child, stop_child, wait_until
+from hologram_dagster.settings import Settings
+from hologram_dagster.stack.stack import Stack
+from hologram_dagster_tests.gate.bench import BIN, HANG_S, Bench, MakeBench
+from hologram_dagster_tests.registry.conftest import write_tokens
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "deploy"
+COMPOSE = DEPLOY / "compose.yaml"
+VALUES = DEPLOY / "kubernetes" / "values.yaml"
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text())["services"]
+OURS = [name for name, service in SERVICES.items() if service["image"].startswith("hologram-gate:")]
+# Of a whole version: `3.11` moves.
+PINNED = re.compile(r"^[a-z/-]+:v?\d+\.\d+(\.\d+)?(-[a-z-]+)?$")
+
+
+def test_the_compose_file_fits_the_compose_specification(tmp_path: Path) -> None:
+    spoilt = tmp_path / "spoilt.yaml"
+    spoilt.write_text(COMPOSE.read_text().replace("cap_drop: [ALL]", "cap_dropped: [ALL]"))
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run([*command, COMPOSE, spoilt], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "spoilt.yaml" in done.stdout
+    assert str(COMPOSE) not in done.stdout, done.stdout
+
+
+def test_what_the_compose_file_waits_for_mounts_and_reads_is_there() -> None:
+    whole = yaml.safe_load(COMPOSE.read_text())
+    for name, service in SERVICES.items():
+        for other, wanted in service.get("depends_on", {}).items():
+            healthy = "healthcheck" in SERVICES[other]
+            assert healthy == (wanted["condition"] == "service_healthy"), (name, other)
+        for mount in service["volumes"]:
+            source = mount.partition(":")[0]
+            assert (DEPLOY / source).is_file() if source.startswith("./") else source in whole["volumes"]
+        assert set(service.get("secrets", [])) <= set(whole["secrets"])
+        # Only the pages are to be had from outside, and from this host alone.
+        assert all(port.startswith(f"{LOOPBACK}:") for port in service.get("ports", [])), name
+
+
+def test_every_variable_of_the_gate_is_a_setting() -> None:
+    known = {str(field.validation_alias.choices[0]) for field in Settings.model_fields.values()}  # type: ignore[union-attr]
+    given = {name for service in OURS for name in SERVICES[service]["environment"]}
+    assert given - known == {"PGPASSWORD"}
+    assert set(DockerfileParser(str(DEPLOY)).envs) - known == {"PYTHONUNBUFFERED"}
+
+
+def test_every_image_is_pinned_and_kubo_is_the_one_that_the_tests_build() -> None:
+    bases = DockerfileParser(str(DEPLOY)).parent_images
+    assert len(bases) == 2
+    for image in [*bases, *(service["image"] for service in SERVICES.values())]:
+        assert PINNED.match(image), image
+    assert not PINNED.match("python:3")
+    assert not PINNED.match("postgres:latest")
+    built = re.search(r"^version=(.+)$", (ROOT / "tools" / "build_kubo.sh").read_text(), re.MULTILINE)
+    assert built is not None
+    assert SERVICES["kubo"]["image"] == f"ipfs/kubo:{built.group(1)}"
+
+
+def test_the_image_is_not_roots_and_installs_only_what_has_a_hash() -> None:
+    lines = [(line["instruction"], line["value"]) for line in DockerfileParser(str(DEPLOY)).structure]
+    users = [value for instruction, value in lines if instruction == "USER"]
+    assert users == ["10001"]
+    assert [each for each, _ in lines][-2:] == ["USER", "CMD"]
+    installed = [
+        step.strip()
+        for instruction, value in lines
+        if instruction == "RUN"
+        for step in value.split("&&")
+        if "pip" in step
+    ]
+    assert len(installed) == 4
+    # From the lock, or from the files that came from it.
+    assert all("--require-hashes" in step or "--no-index" in step for step in installed)
+    pinned = re.findall(r"^([a-z0-9][\w.-]*)==.*\\\n {4}--hash=sha256:", lock(), re.MULTILINE)
+    assert len(pinned) == len(re.findall(r"^[a-z0-9]", lock(), re.MULTILINE)) > 100
+    assert "hatchling" in pinned
+
+
+def lock() -> str:
+    return (ROOT / "requirements.lock").read_text()
+
+
+def test_what_the_image_copies_is_there_and_not_ignored() -> None:
+    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    kept = {line[1:] for line in ignored if line.startswith("!")}
+    copied = [
+        source
+        for line in DockerfileParser(str(DEPLOY)).structure
+        if line["instruction"] == "COPY"
+        for source in line["value"].split()[:-1]
+    ]
+    assert set(copied) == kept
+    assert all((ROOT / source).exists() for source in copied)
+
+
+def commands() -> dict[str, list[str]]:
+    """Every command that the recipes run in our image."""
+    of_services = {name: SERVICES[name]["command"] for name in OURS}
+    checks = {
+        f"{name} is healthy": SERVICES[name]["healthcheck"]["test"][1:]
+        for name in OURS
+        if "healthcheck" in SERVICES[name]
+    }
+    parsed = DockerfileParser(str(DEPLOY))
+    values = yaml.safe_load(VALUES.read_text())
+    (deployment,) = values["dagster-user-deployments"]["deployments"]
+    # What Dagster's chart makes of them.
+    pod = ["dagster", "api", "grpc", "--port=4266", *deployment["dagsterApiGrpcArgs"]]
+    return {**of_services, **checks, "image": yaml.safe_load(parsed.cmd), "kubernetes": pod}
+
+
+def test_the_values_for_kubernetes_run_the_same_image_one_run_at_a_time() -> None:
+    values = yaml.safe_load(VALUES.read_text())
+    (deployment,) = values["dagster-user-deployments"]["deployments"]
+    assert deployment["image"]["repository"].endswith("/hologram-gate")
+    assert f"hologram-gate:{deployment['image']['tag']}" == SERVICES["code"]["image"]
+    queued = values["dagsterDaemon"]["runCoordinator"]["config"]["queuedRunCoordinator"]
+    assert queued == {"maxConcurrentRuns": 1}
+    known = {str(field.validation_alias.choices[0]) for field in Settings.model_fields.values()}  # type: ignore[union-attr]
+    assert {each["name"] for each in deployment["env"]} < known
+    run = values["runLauncher"]["config"]["k8sRunLauncher"]["runK8sConfig"]
+    assert run["containerConfig"]["resources"]["requests"] == run["containerConfig"]["resources"]["limits"]
+    assert run["jobSpecConfig"]["backoffLimit"] == 0
+    version = re.search(r"^dagster==(\S+)", lock(), re.MULTILINE)
+    assert version is not None
+    assert f"--version {version.group(1)} " in VALUES.read_text()
+
+
+def here(command: list[str], **places: str) -> list[str]:
+    """`command` with this environment's programs; each of `places` stands for what it is composed with."""
+    program, *options = command
+    for old, new in places.items():
+        option = f"--{old.replace('_', '-')}="
+        assert any(each.startswith(option) for each in options), (option, command)
+        options = [option + new if each.startswith(option) else each for each in options]
+    return [str(BIN / program), *options]
+
+
+@pytest.mark.parametrize("name", [name for name, command in commands().items() if "-c" not in command])
+def test_every_command_is_one_that_exists_with_these_options(name: str) -> None:
+    done = subprocess.run(
+        [*here(commands()[name]), "--help"], capture_output=True, text=True, timeout=HANG_S, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@contextmanager
+def running(bench: Bench, command: list[str], log: Path) -> Iterator[None]:
+    with log.open("wb") as stream:
+        process = start_child(
+            command, cwd=bench.folder, env=bench.environment(), stdout=stream, stderr=stream
+        )
+        try:
+            yield
+        finally:
+            stop_child(process, grace_s=20)
+
+
+def healthy(command: list[str]) -> bool:
+    return subprocess.run(command, capture_output=True, timeout=HANG_S, check=False).returncode == 0
+
+
+def test_the_registry_serves_as_composed_and_is_found_healthy(
+    bench: Bench, stack: Stack, tmp_path: Path
+) -> None:
+    port = str(free_port())
+    command = here(
+        SERVICES["registry"]["command"],
+        port=port,
+        database=f"sqlite:///{tmp_path / 'registry.sqlite'}",
+        ipfs_api=stack.ipfs_api,
+        tokens=str(write_tokens(tmp_path / "tokens.json", mutations_need_token=True)),
+        signing_key=str(tmp_path / "key.pem"),
+    )
+    program, *check = commands()["registry is healthy"]
+    check = [str(BIN / program), *(each.replace(":4000/", f":{port}/") for each in check)]
+    assert not healthy(check)
+    with running(bench, command, tmp_path / "registry.log"):
+        assert wait_until(lambda: healthy(check), timeout_s=HANG_S), (tmp_path / "registry.log").read_text()
+
+
+def test_pages_and_code_location_find_each_other_as_composed(make_bench: MakeBench, tmp_path: Path) -> None:
+    bench = make_bench()
+    bench.variables["DAGSTER_HOME"] = str(bench.folder / ".hologram" / "dagster")
+    ports = {"code": str(free_port()), "webserver": str(free_port())}
+    workspace = yaml.safe_load((DEPLOY / "workspace.yaml").read_text())
+    server = workspace["load_from"][0]["grpc_server"]
+    assert (server["host"], f"--port={server['port']}") == ("code", SERVICES["code"]["command"][4])
+    server |= {"host": LOOPBACK, "port": int(ports["code"])}
+    (tmp_path / "workspace.yaml").write_text(yaml.safe_dump(workspace))
+    code = here(SERVICES["code"]["command"], host=LOOPBACK, port=ports["code"])
+    pages = here(
+        SERVICES["webserver"]["command"],
+        workspace=str(tmp_path / "workspace.yaml"),
+        host=LOOPBACK,
+        port=ports["webserver"],
+    )
+    check = here(commands()["code is healthy"], port=ports["code"])
+    fields = "nodes { location { name } jobs { name } }"
+    question = "{ repositoriesOrError { ... on RepositoryConnection { " + fields + " } } }"
+
+    def answer() -> Any:
+        try:
+            address = f"http://{LOOPBACK}:{ports['webserver']}/graphql"
+            return httpx.post(address, json={"query": question}, trust_env=False, timeout=60).json()
+        except httpx.HTTPError:
+            return None
+
+    with running(bench, code, tmp_path / "code.log"):
+        assert wait_until(lambda: healthy(check), timeout_s=HANG_S), (tmp_path / "code.log").read_text()
+        with running(bench, pages, tmp_path / "pages.log"):
+            assert wait_until(lambda: answer() is not None, timeout_s=HANG_S)
+            (location,) = answer()["data"]["repositoriesOrError"]["nodes"]
+    own = yaml.safe_load((ROOT / "workspace.yaml").read_text())["load_from"][0]["python_module"]
+    # Renamed, every cursor and run key would be lost.
+    assert location["location"]["name"] == own["location_name"]
+    assert "nightly" in {job["name"] for job in location["jobs"]}
