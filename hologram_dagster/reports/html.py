@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from hologram_dagster.reports import panels, sections
+from hologram_dagster.reports import by_profile, file_tables, panels, record_tables, sections
 from hologram_dagster.reports.causes import Cause, causes, green_count, not_compared
 from hologram_dagster.reports.paired import Paired, worst_of_each
 from hologram_dagster.reports.reading import (
@@ -109,6 +109,7 @@ def _content(sources: _Sources, cells: Cells) -> dict[str, Any]:
     verdict = sources.verdict
     shown_notes, more_notes = sections.notes(sources.notes, cells)
     files = panels.file_names(sources.rows)
+    optional = by_profile.sections(verdict, sources.records, cells)
     return {
         "title": TITLE,
         "head": _head(verdict, cells),
@@ -120,14 +121,16 @@ def _content(sources: _Sources, cells: Cells) -> dict[str, Any]:
         "glance": [_at_a_glance(paired, cells) for paired in worst_of_each(sources.records)][:_MOST_GLANCES],
         "checks": sections.checks(verdict, cells),
         "overrides": sections.overrides(verdict, cells),
-        "compared": sections.compared(sources.records, cells),
+        "compared": record_tables.compared(sources.records, cells),
         "charts": charts(sources.trends, cells),
         "box": (WIDTH, HEIGHT),
-        "performance": sections.performance(sources.records, cells),
-        "figures": sections.figures(sources.records, cells),
-        "perf_tables": sections.perf_tables(sources.rows, cells),
-        "steps": sections.steps(sources.records, cells),
-        "event_tables": sections.event_tables(sources.events, cells),
+        "performance": record_tables.performance(sources.records, cells),
+        "figures": record_tables.figures(sources.records, cells),
+        "perf_tables": file_tables.perf_tables(sources.rows, cells),
+        "steps": record_tables.steps(sources.records, cells),
+        "event_tables": file_tables.event_tables(sources.events, cells),
+        "sections": optional,
+        "unasked": by_profile.unasked(verdict, optional),
         "evidence": sections.evidence(verdict, cells, sources.folder),
         "run": sections.this_run(verdict, cells, sources.dagster_url),
         "earlier": sections.earlier(verdict, cells),
@@ -214,7 +217,7 @@ def _cause(cause: Cause, cells: Cells) -> dict[str, Cell]:
 
 def _at_a_glance(paired: Paired, cells: Cells) -> dict[str, Cell]:
     return {
-        "verdict": sections.verdict_of(paired),
+        "verdict": record_tables.verdict_of(paired),
         "operation": cells.code(paired.operation),
         "ratio": Cell(paired.ratio_text),
         "limit": Cell(paired.limit_text),

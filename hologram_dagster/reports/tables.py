@@ -46,6 +46,11 @@ class Column:
     numeric: bool = False
 
 
+def headings(*titles: str) -> tuple[Column, ...]:
+    """A column of each of `titles`; those that begin with `#` hold numbers."""
+    return tuple(Column(title.removeprefix("#"), numeric=title.startswith("#")) for title in titles)
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table with its caption. `left_out` tells how much is not shown, `empty` why there is nothing.

@@ -272,6 +272,8 @@ def everywhere(text: str) -> str:
             ),
         },
     ]
+    attacked = {"facts": {f"{text}: {text}": f"expected {text}, saw {text}"}, "values": {text: text}}
+    records.append({"kind": "ctp96_replay", "findings": [finding], **attacked})
     row = dict.fromkeys(("suite", "metric", "p50_ms", "p99_ms", "n", "note", "_file"), text) | {"p95_ms": 1}
     event = dict.fromkeys(("ts", "suite", "event", "cid", "name", "variant", text), text)
     # What the history's columns can hold.
