@@ -61,13 +61,26 @@ def read_journal(path: Path) -> dict[str, Any]:
         HologramError: it cannot be read.
     """
     try:
-        said = json.loads(path.read_bytes())
+        data = path.read_bytes()
     except OSError as error:
         raise HologramError(f"cannot read {path}: {error.strerror}.") from error
+    return parse_journal(data, path)
+
+
+def parse_journal(data: bytes, path: Path) -> dict[str, Any]:
+    """The journal in `data`, read from `path`, in JSON's form.
+
+    Raises:
+        FormatError: it is none.
+    """
+    try:
+        said = json.loads(data)
     except json.JSONDecodeError as error:
         raise not_json(path, error) from error
     except UnicodeDecodeError as error:
         raise FormatError(f"{path} is not UTF-8: byte {error.start}") from error
+    except RecursionError as error:
+        raise FormatError(f"{path}: nested too deep for a journal") from error
     if not isinstance(said, dict) or not {"experiment", "outcome", "state", "entries"} <= said.keys():
         raise FormatError(f"{path}: no journal of an experiment")
     return said

@@ -18,6 +18,7 @@ from hologram_dagster.evidence.verdict import Verdict
 from hologram_dagster.files import write_whole
 from hologram_dagster.gate.announcing import announce
 from hologram_dagster.gate.conclusion import begin, conclude_run, vouched_verdict
+from hologram_dagster.gate.journals import experiments_of
 from hologram_dagster.gate.remembering import ratios_of
 from hologram_dagster.gate.run import GateRun
 from hologram_dagster.gate.vouching import attest, withdraw_attestation
@@ -58,6 +59,7 @@ def publish_report(run: GateRun) -> dict[str, Path]:
     margins = {r["kind"]: r["values"]["margin_pct"] for r in records if "margin_pct" in r["values"]}
     # A run that has just started has measured nothing yet.
     trends, trend_notes = ratios_of(run, verdict, margins) if verdict.state is State.FINAL else ([], [])
+    experiments, chaos_notes = experiments_of(run, records)
     log = _event_log(run)
     page = render(
         document,
@@ -66,7 +68,8 @@ def publish_report(run: GateRun) -> dict[str, Path]:
         events=events,
         event_bytes=log.stat().st_size if log.exists() else 0,
         trends=trends,
-        notes=[*notes, *trend_notes],
+        experiments=experiments,
+        notes=[*notes, *trend_notes, *chaos_notes],
         folder=run.settings.reports_dir,
         dagster_url=run.settings.ui_url,
     )

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hologram_dagster.profiles import EVIDENCE
-from hologram_dagster.reports import security
+from hologram_dagster.reports import chaos, security
+from hologram_dagster.reports.courses import Course, courses
+from hologram_dagster.reports.experiment import Experiment
 from hologram_dagster.reports.reading import text_of
 from hologram_dagster.reports.tables import Cells, Table
 
@@ -17,11 +19,15 @@ Documents = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A section. `absent` names the evidence that is missing; `unasked`: the profile requires none of it."""
+    """A section: tables, and a picture of each experiment.
+
+    `absent` names the evidence that is missing; `unasked`: the profile requires none of it.
+    """
 
     key: str
     title: str
     tables: tuple[Table, ...] = ()
+    courses: tuple[Course, ...] = ()
     absent: str = ""
     unasked: bool = False
 
@@ -34,12 +40,19 @@ class _Kind:
     tables: Callable[[Documents, Cells], tuple[Table, ...]]
 
 
-_SECTIONS = (_Kind("security", "Security", security.KINDS, security.tables),)
+_CHAOS = "chaos"
+_SECTIONS = (
+    _Kind(_CHAOS, "Chaos", chaos.KINDS, chaos.tables),
+    _Kind("security", "Security", security.KINDS, security.tables),
+)
 
 
-def sections(verdict: Mapping[str, Any], records: Documents, cells: Cells) -> list[Section]:
-    """Every section, filled from `records` or with the reason why it is empty."""
-    return [_section(of, verdict, records, cells) for of in _SECTIONS]
+def sections(
+    verdict: Mapping[str, Any], records: Documents, experiments: Sequence[Experiment], cells: Cells
+) -> list[Section]:
+    """Every section, filled from `records` and `experiments`, or with the reason why it is empty."""
+    drawn = {_CHAOS: courses(experiments, cells)}
+    return [_section(of, verdict, records, drawn.get(of.key, ()), cells) for of in _SECTIONS]
 
 
 def unasked(verdict: Mapping[str, Any], shown: Sequence[Section]) -> str:
@@ -49,7 +62,9 @@ def unasked(verdict: Mapping[str, Any], shown: Sequence[Section]) -> str:
     return f"Not part of profile {profile}: {', '.join(titles)}." if titles else ""
 
 
-def _section(of: _Kind, verdict: Mapping[str, Any], records: Documents, cells: Cells) -> Section:
+def _section(
+    of: _Kind, verdict: Mapping[str, Any], records: Documents, drawn: tuple[Course, ...], cells: Cells
+) -> Section:
     there = [kind for kind in of.kinds if any(record.get("kind") == kind for record in records)]
     missing = [kind for kind in of.kinds if kind not in there and _asked(kind, verdict.get("profile"))]
     why = "No evidence of" if verdict.get("state") == "final" else "Not yet observed:"
@@ -57,8 +72,9 @@ def _section(of: _Kind, verdict: Mapping[str, Any], records: Documents, cells: C
         of.key,
         of.title,
         of.tables(records, cells) if there else (),
+        drawn,
         f"{why} {', '.join(missing)}." if missing else "",
-        unasked=not there and not missing,
+        unasked=not there and not missing and not drawn,
     )
 
 

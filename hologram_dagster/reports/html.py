@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from hologram_dagster.reports import by_profile, file_tables, panels, record_tables, sections
 from hologram_dagster.reports.causes import Cause, causes, green_count, not_compared
+from hologram_dagster.reports.experiment import Experiment
 from hologram_dagster.reports.paired import Paired, worst_of_each
 from hologram_dagster.reports.reading import (
     duration_text,
@@ -59,6 +60,7 @@ def render(
     events: Sequence[Mapping[str, Any]] = (),
     event_bytes: int = 0,
     trends: Sequence[Ratios] = (),
+    experiments: Sequence[Experiment] = (),
     notes: Sequence[str] = (),
     folder: PurePath | None = None,
     dagster_url: str | None = None,
@@ -67,11 +69,14 @@ def render(
 
     `records` are the evidence records of the run, `rows` the CSV rows (the eight columns
     and `_file`), `events` the e2e events, both oldest first; `event_bytes` is the size of
-    their file, `trends` the ratios of this and earlier runs; `notes` are sentences on
-    what could not be read. `folder` is where the page will be, for relative links;
-    `dagster_url` is the web server's address. Nothing is read, judged or written.
+    their file, `trends` the ratios of this and earlier runs, `experiments` the journals of
+    chaos; `notes` are sentences on what could not be read. `folder` is where the page will
+    be, for relative links; `dagster_url` is the web server's address. Nothing is read,
+    judged or written.
     """
-    sources = _Sources(verdict, records, rows, events, event_bytes, trends, notes, folder, dagster_url)
+    sources = _Sources(
+        *(verdict, records, rows, events, event_bytes, trends, experiments, notes, folder, dagster_url)
+    )
     page = ""
     for limits in _LIMITS:
         page = _template().render(_content(sources, Cells(limits)))
@@ -88,6 +93,7 @@ class _Sources:
     events: Sequence[Mapping[str, Any]]
     event_bytes: int
     trends: Sequence[Ratios]
+    experiments: Sequence[Experiment]
     notes: Sequence[str]
     folder: PurePath | None
     dagster_url: str | None
@@ -109,7 +115,7 @@ def _content(sources: _Sources, cells: Cells) -> dict[str, Any]:
     verdict = sources.verdict
     shown_notes, more_notes = sections.notes(sources.notes, cells)
     files = panels.file_names(sources.rows)
-    optional = by_profile.sections(verdict, sources.records, cells)
+    optional = by_profile.sections(verdict, sources.records, sources.experiments, cells)
     return {
         "title": TITLE,
         "head": _head(verdict, cells),

@@ -7,11 +7,13 @@ read them. What does not: any markup.
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from hologram_dagster.secrets.redactor import redact
+
+Item = TypeVar("Item")
 
 PASSED = "passed"
 FAILED = "failed"
@@ -140,10 +142,14 @@ def is_red(reason: Mapping[str, Any]) -> bool:
     return str(reason.get("status")) not in GREEN
 
 
-def worst_first(reasons: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """`reasons`, failed first and passed last, else in their order."""
+def worst_first(
+    items: Iterable[Item],
+    *,
+    status_of: Callable[[Item], object] = lambda item: mapping_of(item).get("status"),
+) -> list[Item]:
+    """`items`, failed first and passed last, else in their order."""
     order = {FAILED: 0, PASSED: 3, NOT_APPLICABLE: 2}
-    return sorted(reasons, key=lambda reason: order.get(str(reason.get("status")), 1))
+    return sorted(items, key=lambda item: order.get(str(status_of(item)), 1))
 
 
 def of_kind(item: Mapping[str, Any], prefix: str) -> bool:

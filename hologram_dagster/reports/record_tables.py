@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hologram_dagster.reports.paired import Paired, comparisons
-from hologram_dagster.reports.reading import mapping_of, mappings_of, of_kind
+from hologram_dagster.reports.reading import mapping_of, mappings_of, of_kind, worst_first
 from hologram_dagster.reports.tables import Cell, Cells, Table, first, headings, tone_of
 
 _FIGURES = ("p50_ms", "p95_ms", "p99_ms", "avg_ms", "n")
@@ -14,9 +14,13 @@ _BUDGETED = frozenset({*_FIGURES, "budget_ms", "launches"})
 Documents = Sequence[Mapping[str, Any]]
 
 
-def findings_table(key: str, title: str, records: Documents, cells: Cells, *, what: str) -> Table:
-    """Every finding of `records` with how it ended; `what` is what they call a finding."""
+def findings_table(
+    key: str, title: str, records: Documents, cells: Cells, *, what: str, in_order: bool = False
+) -> Table:
+    """Every finding of `records`, `what` by its name, worst first unless `in_order`."""
     found = [(record, finding) for record in records for finding in mappings_of(record.get("findings"))]
+    if not in_order:
+        found = worst_first(found, status_of=lambda item: item[1].get("status"))
 
     def row(item: tuple[Mapping[str, Any], Mapping[str, Any]]) -> tuple[Cell, ...]:
         record, finding = item
@@ -29,7 +33,7 @@ def findings_table(key: str, title: str, records: Documents, cells: Cells, *, wh
 
     rows, left_out = first(found, cells.limits, row)
     columns = headings("Status", "Evidence", what, "What was seen")
-    return Table(key, title, columns, rows, left_out=left_out)
+    return Table(key, title, columns, rows, left_out=left_out, tall=not in_order)
 
 
 def figures_table(
@@ -61,7 +65,7 @@ def figures(records: Documents, cells: Cells) -> Table:
 def steps(records: Documents, cells: Cells) -> Table:
     """Every step of the end-to-end records with how it ended."""
     walked = [record for record in records if of_kind(record, "e2e_")]
-    return findings_table("steps", "Publish, install, use", walked, cells, what="Step")
+    return findings_table("steps", "Publish, install, use", walked, cells, what="Step", in_order=True)
 
 
 def compared(records: Documents, cells: Cells) -> Table:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hologram_dagster.reports.experiment import experiment_of
 from hologram_dagster.reports.html import MAX_BYTES, render
-from hologram_dagster_tests.reports import samples
+from hologram_dagster_tests.reports import real, samples
 
 pytestmark = pytest.mark.phase7_security
 
@@ -65,7 +66,8 @@ def full(verdict: dict[str, Any], **more: Any) -> str:
     return render(verdict, **{**given, **more})
 
 
-TAGS = set(Page(full(samples.failed(), notes=["a note"])).tags)
+JOURNALS = [experiment_of(real.record("chaos_partial_failure"), of_run=True)]
+TAGS = set(Page(full(samples.failed(), notes=["a note"], experiments=JOURNALS)).tags)
 
 
 def test_the_verdict_and_its_reasons_come_first() -> None:
@@ -276,6 +278,13 @@ def everywhere(text: str) -> str:
     records.append({"kind": "ctp96_replay", "findings": [finding], **attacked})
     row = dict.fromkeys(("suite", "metric", "p50_ms", "p99_ms", "n", "note", "_file"), text) | {"p95_ms": 1}
     event = dict.fromkeys(("ts", "suite", "event", "cid", "name", "variant", text), text)
+    journal = {
+        **dict.fromkeys(("experiment", "title", "outcome", "told", "state", "started_at"), text),
+        "timeline": [[0.5, 20.0, True], [1.0, 30.0, False]],
+        "windows": [{"fault": text, "applied_s": 0.2, "undone_s": 0.4, "recovered_s": 0.6}],
+        "entries": [dict.fromkeys(("status", "step", "name", "began_s", "ended_s", "told"), text)],
+        "values": dict.fromkeys(("recovery_p50_ms", "recovery_time_ms", "success_rate"), text),
+    }
     # What the history's columns can hold.
     trend = samples.ratios(kind=text, reason=text, commit=text.encode(errors="replace").decode())
     return render(
@@ -284,6 +293,7 @@ def everywhere(text: str) -> str:
         rows=[row],
         events=[event],
         trends=[trend],
+        experiments=[experiment_of(journal, of_run=False)],
         notes=[text],
         dagster_url=text,
         folder=None,

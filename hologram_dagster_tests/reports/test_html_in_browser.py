@@ -4,8 +4,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from hologram_dagster.processes import wait_until
+from hologram_dagster.reports.experiment import experiment_of
 from hologram_dagster.reports.html import render
-from hologram_dagster_tests.reports import samples
+from hologram_dagster_tests.reports import real, samples
 from hologram_dagster_tests.reports.conftest import Site, complaints
 from hologram_dagster_tests.reports.test_html import HOSTILE, everywhere
 
@@ -15,10 +16,16 @@ pytestmark = [pytest.mark.phase7_security, pytest.mark.system("chromium")]
 RED = samples.verdict("fail", reasons=[samples.REGRESSED, *samples.failed()["reasons"]])
 FULL = render(
     RED,
-    records=samples.RECORDS + samples.COMPARED,
+    records=[
+        *samples.RECORDS,
+        *samples.COMPARED,
+        real.record("ctp96_replay"),
+        *map(real.journal_record, real.JOURNALS),
+    ],
     rows=samples.ROWS,
     events=samples.EVENTS,
     trends=[samples.ratios(), samples.ratios(200, kind="regression_verify", step=1.0)],
+    experiments=[experiment_of(real.record(kind), of_run=True) for kind in real.JOURNALS],
     notes=["a note"],
 )
 

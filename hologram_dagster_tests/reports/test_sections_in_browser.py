@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Page
 
+from hologram_dagster.reports.experiment import experiment_of
 from hologram_dagster.reports.html import render
 from hologram_dagster_tests.reports import real, samples
 from hologram_dagster_tests.reports.conftest import Site, complaints
@@ -40,3 +41,34 @@ def test_every_attack_of_a_real_run_stands_there_as_it_was_seen(page: Page, site
     assert {row[0] for row in shown} == {"passed"}
     rules = rows_of(page, "security-rules")
     assert [row[2] for row in rules] == [finding["name"] for finding in record["findings"]]
+
+
+def test_each_experiment_of_a_real_night_is_a_picture_of_its_journal(page: Page, site: Site) -> None:
+    kinds = (*real.JOURNALS, real.UNDECIDED)
+    records = [real.journal_record(kind) for kind in kinds]
+    experiments = [experiment_of(real.record(kind), of_run=True) for kind in kinds]
+    show(page, site, render(samples.verdict(profile="nightly"), records=records, experiments=experiments))
+    shown = {row[1]: row for row in rows_of(page, "chaos-outcomes")}
+    for record in records:
+        values, row = record["values"], shown[record["kind"]]
+        assert row[0] == record["status"]
+        assert float(row[3].replace(",", "")) == round(values["recovery_p50_ms"], 1)
+        assert float(row[4].replace(",", "")) == round(values["recovery_time_ms"], 1)
+        assert row[5] == f"{100 * values['success_rate']:.1f} %"
+    for kind in kinds:
+        journal = real.record(kind)
+        picture = page.get_by_role("img", name=f"{kind}: {journal['title']}")
+        assert picture.count() == (1 if journal["timeline"] else 0)
+        if journal["timeline"]:
+            box = picture.bounding_box()
+            assert box is not None
+            assert box["width"] > 300
+            assert picture.locator("rect.fault").count() == len(journal["windows"])
+            dots, red = (picture.locator(of).all() for of in (".dots", ".ring"))
+            drawn = sum((path.get_attribute("d") or "").count("M") for path in [*dots, *red])
+            assert drawn == len(journal["timeline"])
+    # The steps are behind it.
+    steps = page.get_by_role("region", name="chaos_gql_latency")
+    assert not steps.is_visible()
+    page.get_by_text("Its steps").first.click()
+    assert steps.get_by_role("row").count() == 1 + len(real.record("chaos_gql_latency")["entries"])
