@@ -30,6 +30,7 @@ from hologram_dagster.reports.reading import (
     worst_first,
 )
 from hologram_dagster.reports.tables import Cell, Cells, Limits
+from hologram_dagster.reports.timeline import timeline
 from hologram_dagster.reports.trends import HEIGHT, WIDTH, Ratios, charts
 
 TITLE = "Hologram Reports"
@@ -133,6 +134,7 @@ def _content(sources: _Sources, cells: Cells) -> dict[str, Any]:
         "performance": record_tables.performance(sources.records, cells),
         "figures": record_tables.figures(sources.records, cells),
         "perf_tables": file_tables.perf_tables(sources.rows, cells),
+        "timeline": timeline(sources.records, sources.events, cells),
         "steps": record_tables.steps(sources.records, cells),
         "event_tables": file_tables.event_tables(sources.events, cells),
         "sections": optional,

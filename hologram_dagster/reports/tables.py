@@ -24,10 +24,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell. `form`: text, code, number, time, status, share or link.
+    """One cell. `form`: text, code, number, time, status, share, span or link.
 
     `tone` is a status (for its colour and sign), `href` a link's address, `share` a
-    figure as a percentage of its limit, `machine` the machine-readable form of a time.
+    figure as a percentage of its limit, `span` begin and width of a bar, as percent of its
+    axis, `machine` the machine-readable form of a time.
     """
 
     text: str
@@ -35,6 +36,7 @@ class Cell:
     tone: str = ""
     href: str = ""
     share: float | None = None
+    span: tuple[float, float] = (0.0, 0.0)
     machine: str = ""
 
 

@@ -33,7 +33,7 @@ def places(path: str) -> list[tuple[float, float]]:
 
 @pytest.mark.parametrize("name", [*real.JOURNALS, real.UNDECIDED])
 def test_each_operation_of_a_real_journal_is_a_dot_in_its_place(name: str) -> None:
-    journal = real.record(name)
+    journal = real.journal(name)
     course = course_of(journal)
     done = [point for point in journal["timeline"] if point[2]]
     dots, red = places(course.dots), places(course.red)
@@ -47,7 +47,7 @@ def test_each_operation_of_a_real_journal_is_a_dot_in_its_place(name: str) -> No
 
 
 def test_the_windows_are_where_the_fault_was() -> None:
-    journal = real.record("chaos_gql_latency")
+    journal = real.journal("chaos_gql_latency")
     course = course_of(journal)
     span = max(point[0] for point in journal["timeline"])
     faults = [area for area in course.areas if area.tone == "fault"]
@@ -60,22 +60,22 @@ def test_the_windows_are_where_the_fault_was() -> None:
 
 
 def test_a_fault_that_was_never_undone_lasts_to_the_end() -> None:
-    journal = real.record("chaos_ipfs_restart")
+    journal = real.journal("chaos_ipfs_restart")
     journal["windows"] = [{"fault": "kill", "applied_s": 4.0, "undone_s": None, "recovered_s": None}]
     (area,) = course_of(journal).areas
     assert area.x + area.width == pytest.approx(WIDTH, abs=0.1)
 
 
 def test_the_words_beside_it_are_the_journals_figures() -> None:
-    said = " ".join(course_of(real.record(real.UNDECIDED)).said)
+    said = " ".join(course_of(real.journal(real.UNDECIDED)).said)
     assert "load send_lag: the p95 of our own lag is 22868.1 ms, at most 500 ms." in said
     assert "MTTR 51,130.7 ms at the median, 51,130.7 ms at worst. 100.0 % of the operations outside" in said
     assert "Not evidence" not in said
-    assert "inconclusive" in course_of(real.record(real.UNDECIDED)).outcome.text
+    assert "inconclusive" in course_of(real.journal(real.UNDECIDED)).outcome.text
 
 
 def test_one_that_is_no_evidence_or_not_finished_says_so() -> None:
-    journal = real.record("chaos_heuristics") | {"state": "running", "finished_at": None}
+    journal = real.journal("chaos_heuristics") | {"state": "running", "finished_at": None}
     said = " ".join(course_of(journal, of_run=False).said)
     assert "Not evidence of this run: begun 2026-11-" in said
     assert "It has not come to its end." in said
@@ -99,7 +99,7 @@ def test_outcomes_are_those_of_the_records() -> None:
 
 
 def test_a_journal_is_shown_where_the_profile_asks_for_none() -> None:
-    experiments = [experiment_of(real.record("chaos_ipfs_restart"), of_run=False)]
+    experiments = [experiment_of(real.journal("chaos_ipfs_restart"), of_run=False)]
     html = full(samples.verdict(profile="dev"), records=[], experiments=experiments)
     text = Page(html).text
     assert "chaos_ipfs_restart: The IPFS node is killed" in text

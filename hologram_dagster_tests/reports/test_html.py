@@ -66,7 +66,7 @@ def full(verdict: dict[str, Any], **more: Any) -> str:
     return render(verdict, **{**given, **more})
 
 
-JOURNALS = [experiment_of(real.record("chaos_partial_failure"), of_run=True)]
+JOURNALS = [experiment_of(real.journal("chaos_partial_failure"), of_run=True)]
 TAGS = set(Page(full(samples.failed(), notes=["a note"], experiments=JOURNALS)).tags)
 
 

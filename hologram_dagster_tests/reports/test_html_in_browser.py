@@ -19,13 +19,13 @@ FULL = render(
     records=[
         *samples.RECORDS,
         *samples.COMPARED,
-        real.record("ctp96_replay"),
+        *real.records(),
         *map(real.journal_record, real.JOURNALS),
     ],
     rows=samples.ROWS,
-    events=samples.EVENTS,
+    events=[*samples.EVENTS, *real.events()],
     trends=[samples.ratios(), samples.ratios(200, kind="regression_verify", step=1.0)],
-    experiments=[experiment_of(real.record(kind), of_run=True) for kind in real.JOURNALS],
+    experiments=[experiment_of(real.journal(kind), of_run=True) for kind in real.JOURNALS],
     notes=["a note"],
 )
 

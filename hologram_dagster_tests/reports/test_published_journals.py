@@ -21,7 +21,7 @@ from hologram_dagster_tests.reports.test_html import Page
 pytestmark = pytest.mark.phase9_chaos
 
 KIND = "chaos_ipfs_restart"
-DATA = (Path(real.__file__).parent / "evidence" / f"{KIND}.json").read_bytes()
+DATA = real.journal_path(KIND).read_bytes()
 
 
 def run_with_a_journal(folder: Path) -> tuple[GateRun, Path]:
@@ -70,7 +70,7 @@ def test_one_that_lies_in_the_reports_is_drawn_as_no_evidence(tmp_path: Path) ->
     run, _ = run_with_a_journal(tmp_path)
     lying = run.settings.reports_dir / "chaos" / "journals" / "chaos_heuristics.json"
     lying.parent.mkdir(parents=True)
-    shutil.copy(Path(real.__file__).parent / "evidence" / lying.name, lying)
+    shutil.copy(real.journal_path("chaos_heuristics"), lying)
     # Of one whose evidence is there, that in the reports does not count.
     (lying.parent / f"{KIND}.json").write_bytes(DATA.replace(b"The IPFS node", b"Another node"))
     text = published(run)

@@ -1,5 +1,7 @@
 """Sections in a real browser: every value is the evidence's, and the page stays quiet."""
 
+from datetime import datetime
+
 import pytest
 from playwright.sync_api import Page
 
@@ -46,7 +48,7 @@ def test_every_attack_of_a_real_run_stands_there_as_it_was_seen(page: Page, site
 def test_each_experiment_of_a_real_night_is_a_picture_of_its_journal(page: Page, site: Site) -> None:
     kinds = (*real.JOURNALS, real.UNDECIDED)
     records = [real.journal_record(kind) for kind in kinds]
-    experiments = [experiment_of(real.record(kind), of_run=True) for kind in kinds]
+    experiments = [experiment_of(real.journal(kind), of_run=True) for kind in kinds]
     show(page, site, render(samples.verdict(profile="nightly"), records=records, experiments=experiments))
     shown = {row[1]: row for row in rows_of(page, "chaos-outcomes")}
     for record in records:
@@ -56,7 +58,7 @@ def test_each_experiment_of_a_real_night_is_a_picture_of_its_journal(page: Page,
         assert float(row[4].replace(",", "")) == round(values["recovery_time_ms"], 1)
         assert row[5] == f"{100 * values['success_rate']:.1f} %"
     for kind in kinds:
-        journal = real.record(kind)
+        journal = real.journal(kind)
         picture = page.get_by_role("img", name=f"{kind}: {journal['title']}")
         assert picture.count() == (1 if journal["timeline"] else 0)
         if journal["timeline"]:
@@ -71,4 +73,26 @@ def test_each_experiment_of_a_real_night_is_a_picture_of_its_journal(page: Page,
     steps = page.get_by_role("region", name="chaos_gql_latency")
     assert not steps.is_visible()
     page.get_by_text("Its steps").first.click()
-    assert steps.get_by_role("row").count() == 1 + len(real.record("chaos_gql_latency")["entries"])
+    assert steps.get_by_role("row").count() == 1 + len(real.journal("chaos_gql_latency")["entries"])
+
+
+def test_the_timeline_of_a_real_run_is_its_evidence(page: Page, site: Site) -> None:
+    kinds = ("e2e_publish", "e2e_strict", "e2e_install", "e2e_use")
+    records = [real.record(kind) for kind in kinds]
+    show(page, site, render(samples.verdict(), records=records, events=real.events()))
+    rows = rows_of(page, "timeline")
+    steps = {row[1]: row for row in rows if row[0] != "event"}
+    begin = min(datetime.fromisoformat(record["started_at"]) for record in records)
+    assert list(steps) == list(kinds)
+    for record in records:
+        started, finished = (datetime.fromisoformat(record[name]) for name in ("started_at", "finished_at"))
+        row = steps[record["kind"]]
+        assert row[0] == record["status"]
+        assert float(row[3]) == round((started - begin).total_seconds(), 3)
+        assert float(row[4]) == round((finished - started).total_seconds(), 3)
+    assert sorted(row[1] for row in rows if row[0] == "event") == sorted(e["event"] for e in real.events())
+    bars = page.locator("#timeline tr", has=page.locator(".chip")).locator(".fill").all()
+    places = [box["x"] for bar in bars if (box := bar.bounding_box())]
+    assert len(places) == len(records)
+    # Later is further right.
+    assert places == sorted(places)
