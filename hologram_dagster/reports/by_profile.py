@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hologram_dagster.profiles import EVIDENCE
-from hologram_dagster.reports import chaos, security
+from hologram_dagster.reports import chaos, flaky, security, supply
 from hologram_dagster.reports.courses import Course, courses
 from hologram_dagster.reports.experiment import Experiment
 from hologram_dagster.reports.reading import text_of
@@ -44,6 +44,8 @@ _CHAOS = "chaos"
 _SECTIONS = (
     _Kind(_CHAOS, "Chaos", chaos.KINDS, chaos.tables),
     _Kind("security", "Security", security.KINDS, security.tables),
+    _Kind("flakes", "Flaky tests", flaky.KINDS, flaky.tables),
+    _Kind("supply", "Supply chain", supply.KINDS, supply.tables),
 )
 
 

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from hologram_dagster.reports import by_profile, file_tables, panels, record_tables, sections
 from hologram_dagster.reports.causes import Cause, causes, green_count, not_compared
+from hologram_dagster.reports.cold_warm import cold_warm
 from hologram_dagster.reports.experiment import Experiment
 from hologram_dagster.reports.paired import Paired, worst_of_each
 from hologram_dagster.reports.reading import (
@@ -132,6 +133,7 @@ def _content(sources: _Sources, cells: Cells) -> dict[str, Any]:
         "charts": charts(sources.trends, cells),
         "box": (WIDTH, HEIGHT),
         "performance": record_tables.performance(sources.records, cells),
+        "cold_warm": cold_warm(sources.records, cells),
         "figures": record_tables.figures(sources.records, cells),
         "perf_tables": file_tables.perf_tables(sources.rows, cells),
         "timeline": timeline(sources.records, sources.events, cells),

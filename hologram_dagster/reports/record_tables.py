@@ -1,8 +1,9 @@
 """The tables of the records that a verdict rests on: findings, figures, comparisons, budgets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from hologram_dagster.reports import cold_warm
 from hologram_dagster.reports.paired import Paired, comparisons
 from hologram_dagster.reports.reading import mapping_of, mappings_of, of_kind, worst_first
 from hologram_dagster.reports.tables import Cell, Cells, Table, first, headings, tone_of
@@ -37,7 +38,7 @@ def findings_table(
 
 
 def figures_table(
-    key: str, title: str, records: Documents, cells: Cells, *, shown: Sequence[str] = ()
+    key: str, title: str, records: Documents, cells: Cells, *, shown: Collection[str] = ()
 ) -> Table:
     """Every figure of `records` but those that are `shown` elsewhere."""
     found = [
@@ -59,7 +60,13 @@ def figures_table(
 def figures(records: Documents, cells: Cells) -> Table:
     """Every figure of perf and e2e records that no other table shows."""
     measured = [record for record in records if of_kind(record, "perf_") or of_kind(record, "e2e_")]
-    return figures_table("figures", "Other figures", measured, cells)
+    beside = {
+        name
+        for record in measured
+        if record.get("kind") == cold_warm.KIND
+        for name in cold_warm.shown(record)
+    }
+    return figures_table("figures", "Other figures", measured, cells, shown=beside)
 
 
 def steps(records: Documents, cells: Cells) -> Table:

@@ -180,11 +180,11 @@ def test_without_comparisons_nothing_is_said_of_them_at_a_glance() -> None:
 
 def test_other_figures_are_shown_by_name() -> None:
     load = {"kind": "e2e_load", "status": "passed", "values": {"ops_per_sec": 9.8, "sent": 50}}
-    cold = {"kind": "perf_cold_warm", "status": "passed", "values": {"verify_ratio": 3.25}}
+    cold = {"kind": "perf_cold_warm", "status": "passed", "values": {"rounds": 3}}
     text = Page(full(samples.verdict(), records=[*samples.RECORDS, load, cold])).text
     other = text.partition("Other figures")[2].partition("Perf – Best")[0]
     assert "e2e_load ops_per_sec 9.8" in other
-    assert "perf_cold_warm verify_ratio 3.25" in other
+    assert "perf_cold_warm rounds 3" in other
     assert "perf_verify" not in other
 
 
@@ -276,6 +276,19 @@ def everywhere(text: str) -> str:
     ]
     attacked = {"facts": {f"{text}: {text}": f"expected {text}, saw {text}"}, "values": {text: text}}
     records.append({"kind": "ctp96_replay", "findings": [finding], **attacked})
+    counted = dict.fromkeys(
+        ("new_flakes", "flake_rate_pct", "flake_rate_low_pct", "flake_rate_high_pct"), text
+    )
+    records.append(
+        {"kind": "flake_detection", "values": counted, "facts": {"new_flakes": text, "power": text}}
+    )
+    asked = {"target_vulnerabilities": text, "target_audited": text}
+    records.append({"kind": "vulnerabilities", "values": asked, "facts": {"source": text}})
+    records.append(
+        {"kind": "provenance", "values": {"locks": text}, "facts": {"level": text, "signed_by": text}}
+    )
+    records.append({"kind": "sbom", "values": {"gate_components": text, "gate_hashed_pct": text}})
+    records.append({"kind": "perf_cold_warm", "values": {f"{text}_cold_ms": text}, "findings": [finding]})
     row = dict.fromkeys(("suite", "metric", "p50_ms", "p99_ms", "n", "note", "_file"), text) | {"p95_ms": 1}
     event = dict.fromkeys(("ts", "suite", "event", "cid", "name", "variant", text), text)
     journal = {

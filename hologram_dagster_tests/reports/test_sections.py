@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from hologram_dagster.profiles import EVIDENCE, ProfileName
+from hologram_dagster.reports import flaky, supply
 from hologram_dagster_tests.reports import real, samples
 from hologram_dagster_tests.reports.test_html import Page, full
 
@@ -21,7 +22,7 @@ def section(key: str, records: list[dict[str, Any]], **verdict: Any) -> str:
 
 def test_a_kind_that_the_profile_does_not_require_is_named_once() -> None:
     text = Page(full(samples.verdict(profile="dev"), records=[])).text
-    assert text.count("Not part of profile dev: chaos, security.") == 1
+    assert text.count("Not part of profile dev: chaos, security, flaky tests, supply chain.") == 1
     assert section("security", [], profile="dev") == section("chaos", [], profile="dev") == ""
 
 
@@ -62,3 +63,68 @@ def test_what_a_scan_looked_at_is_shown() -> None:
     assert "failed secrets_scan tree_clean src/a.py line 3: a token" in text
     assert "secrets_scan files 312 secrets_scan secrets 1" in text
     assert "Attack" not in text
+
+
+def test_a_real_flake_is_named_with_its_rate_and_what_could_be_seen() -> None:
+    records = [real.record(kind) for kind in flaky.KINDS]
+    text = section("flakes", records, profile="nightly")
+    named = "test_app.py::test_flaky (3 flakes in 7 days, 40 to 99 % of its runs)"
+    assert f"flake_detection Flaked twice in 7 days, not in quarantine 1 {named}" in text
+    assert "quarantine In quarantine 1 test_app.py::test_known" in text
+    assert "Flake rate of 7 days 50.0 % all outside the quarantine; 95 % bounds 18.4 to 81.6 %" in text
+    assert "with 3 runs we could not have seen a flake rarer than 63 %" in text
+    assert "test_attempts attempts 9 test_attempts failed 3" in text
+
+
+def test_a_target_without_tests_says_why_there_are_no_flakes() -> None:
+    finding = {"name": "tests", "status": "not_applicable", "message": "the target names no test command"}
+    records = [{"kind": kind, "findings": [finding]} for kind in flaky.KINDS[:3]]
+    text = section("flakes", records, profile="nightly")
+    assert "not applicable test_attempts tests the target names no test command" in text
+    assert "No evidence of quarantine." in text
+
+
+def test_the_supply_chain_of_a_real_run() -> None:
+    text = section("supply", [real.record(kind) for kind in supply.KINDS], profile="nightly")
+    assert "sbom Components of the target with their artifact's hash 50.0 % of 2" in text
+    assert "sbom Components of the gate with their artifact's hash 99.6 % of 235" in text
+    assert "not audited vulnerabilities No source is configured" in text
+    assert "passed vulnerabilities" not in text
+    level = "failed provenance SLSA_BUILD_LEVEL_1, signed by local key materials: 11 records, 2 lock files"
+    assert level in text
+    assert "failed provenance materials without the evidence perf_verify" in text
+
+
+def test_known_vulnerabilities_are_red_and_an_empty_audit_is_green() -> None:
+    audited = {
+        "kind": "vulnerabilities",
+        "status": "failed",
+        "values": {
+            "target_audited": 9,
+            "target_vulnerabilities": 2,
+            "gate_audited": 3,
+            "gate_vulnerabilities": 0,
+        },
+        "facts": {"source": "https://example.com"},
+        "findings": [
+            {"name": "target_not_vulnerable", "status": "failed", "message": "six 1.0: CVE-1"},
+            {"name": "gate_not_vulnerable", "status": "passed", "message": "nothing is known"},
+        ],
+    }
+    text = section("supply", [audited])
+    assert "failed vulnerabilities Known against packages of the target 2 of 9, asked at https" in text
+    assert "passed vulnerabilities Known against packages of the gate 0 of 3" in text
+    assert "failed vulnerabilities target_not_vulnerable six 1.0: CVE-1" in text
+
+
+def test_cold_stands_beside_warm() -> None:
+    record = real.record("perf_cold_warm")
+    text = section("performance", [record], profile="nightly")
+    assert "passed gql 8.008 1.458 x5.49 856.8 first call 8.008 ms, later ones 1.458 ms: 5.5 times" in text
+    assert "gql_cold_ms" not in text
+    assert "perf_cold_warm warm_calls 5" in text
+    record["findings"][0] |= {"status": "error", "message": "cold: the worker ended"}
+    del record["values"]["verify_cold_ms"], record["values"]["verify_ratio"]
+    text = section("performance", [record], profile="nightly")
+    assert "error verify 0.047 306.6 cold: the worker ended" in text
+    assert "Cold against warm" not in section("performance", [])

@@ -96,3 +96,24 @@ def test_the_timeline_of_a_real_run_is_its_evidence(page: Page, site: Site) -> N
     assert len(places) == len(records)
     # Later is further right.
     assert places == sorted(places)
+
+
+def test_flakes_supply_chain_and_cold_calls_are_the_evidences(page: Page, site: Site) -> None:
+    show(page, site, render(samples.verdict(profile="nightly"), records=real.records()))
+    detected, excused = real.record("flake_detection"), real.record("quarantine")
+    flakes = [row[2:] for row in rows_of(page, "flakes-named")]
+    assert flakes[0] == [f"{detected['values']['new_flakes']:.0f}", detected["facts"]["new_flakes"]]
+    assert flakes[2] == [f"{excused['values']['quarantined']:.0f}", excused["facts"]["quarantined"]]
+    bills = real.record("sbom")["values"]
+    target, gate, audit, provenance = rows_of(page, "supply-overview")
+    for row, side in ((target, "target"), (gate, "gate")):
+        share, count = bills[f"{side}_hashed_pct"], bills[f"{side}_components"]
+        assert row[3:] == [f"{share:.1f} %", f"of {count:.0f}"]
+    assert audit[0] == "not audited"
+    assert real.record("provenance")["facts"]["level"] in provenance[2]
+    timed = real.record("perf_cold_warm")
+    rows = rows_of(page, "cold-warm")
+    assert [row[1] for row in rows] == [finding["name"] for finding in timed["findings"]]
+    for row in rows:
+        cold, warm, ratio = (timed["values"][f"{row[1]}_{name}"] for name in ("cold_ms", "warm_ms", "ratio"))
+        assert row[2:5] == [f"{cold:.3f}", f"{warm:.3f}", f"x{ratio:.2f}"]
