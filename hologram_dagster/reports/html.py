@@ -1,16 +1,21 @@
 """`reports/index.html`: the verdict with its reasons first, then the panels of contract section 7.4.
 
-One file, no script, no request: style and pictures are in it, and its content security
-policy lets a browser load nothing. Every value is escaped by the template engine.
+One file, no request: style, pictures and the script that sorts tables are in it, and its content
+security policy lets a browser load nothing and run nothing else. Every value is escaped by the
+template engine.
 """
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
+from importlib import resources
 from pathlib import PurePath
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from hologram_dagster.reports import by_profile, file_tables, panels, record_tables, sections
 from hologram_dagster.reports.causes import Cause, causes, green_count, not_compared
@@ -79,9 +84,9 @@ def render(
     sources = _Sources(
         *(verdict, records, rows, events, event_bytes, trends, experiments, notes, folder, dagster_url)
     )
-    page = ""
+    template, page = _environment().get_template("report.html.j2"), ""
     for limits in _LIMITS:
-        page = _template().render(_content(sources, Cells(limits)))
+        page = template.render(_content(sources, Cells(limits)))
         if len(page.encode()) < MAX_BYTES:
             break
     return page
@@ -102,15 +107,23 @@ class _Sources:
 
 
 @cache
-def _template() -> Template:
-    environment = Environment(
+def _environment() -> Environment:
+    return Environment(
         loader=PackageLoader("hologram_dagster.reports"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2")
+
+
+@cache
+def _script() -> tuple[Markup, str]:
+    """The page's own script, and its digest as the content security policy names it."""
+    files = resources.files("hologram_dagster.reports")
+    text = (files / "templates" / "sort.js").read_text(encoding="utf-8")
+    digest = b64encode(sha256(text.encode()).digest()).decode()
+    return Markup(text), f"sha256-{digest}"
 
 
 def _content(sources: _Sources, cells: Cells) -> dict[str, Any]:
@@ -118,8 +131,11 @@ def _content(sources: _Sources, cells: Cells) -> dict[str, Any]:
     shown_notes, more_notes = sections.notes(sources.notes, cells)
     files = panels.file_names(sources.rows)
     optional = by_profile.sections(verdict, sources.records, sources.experiments, cells)
+    script, script_digest = _script()
     return {
         "title": TITLE,
+        "script": script,
+        "script_digest": script_digest,
         "head": _head(verdict, cells),
         "reasons": _reasons(verdict, cells),
         "files": [cells.text(name).text for name in files[: cells.limits.rows]],
