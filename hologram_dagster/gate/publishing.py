@@ -26,6 +26,7 @@ from hologram_dagster.perf.csv_rows import COLUMNS, read_rows
 from hologram_dagster.reports.badge import badge_html, badge_json, badge_markdown, make_badge
 from hologram_dagster.reports.html import render
 from hologram_dagster.reports.junit import junit_xml
+from hologram_dagster.reports.openmetrics import openmetrics
 from hologram_dagster.reports.paired import worst_of_each
 from hologram_dagster.reports.summary import append_summary, job_summary
 from hologram_dagster.secrets.redactor import redact
@@ -52,7 +53,7 @@ def start_run(run: GateRun) -> None:
 
 
 def publish_report(run: GateRun) -> dict[str, Path]:
-    """Write `index.html` and `junit.xml`."""
+    """Write `index.html`, `junit.xml` and `metrics.prom`."""
     verdict = vouched_verdict(run)
     document, (rows, events, notes) = verdict.to_json(), _material(run)
     records = records_of(run, verdict)
@@ -73,7 +74,8 @@ def publish_report(run: GateRun) -> dict[str, Path]:
         folder=run.settings.reports_dir,
         dagster_url=run.settings.ui_url,
     )
-    return _write(run, {"index.html": page, "junit.xml": junit_xml(document)})
+    contents = {"index.html": page, "junit.xml": junit_xml(document)}
+    return _write(run, {**contents, "metrics.prom": openmetrics(document, records)})
 
 
 def publish_badge(run: GateRun) -> dict[str, Path]:

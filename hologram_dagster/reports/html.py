@@ -17,25 +17,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from hologram_dagster.reports import by_profile, file_tables, panels, record_tables, sections
-from hologram_dagster.reports.causes import Cause, causes, green_count, not_compared
+from hologram_dagster.reports import by_profile, file_tables, head, panels, record_tables, sections
 from hologram_dagster.reports.cold_warm import cold_warm
 from hologram_dagster.reports.experiment import Experiment
-from hologram_dagster.reports.paired import Paired, worst_of_each
+from hologram_dagster.reports.paired import worst_of_each
 from hologram_dagster.reports.reading import (
-    duration_text,
-    is_red,
-    is_waived,
-    mapping_of,
-    mappings_of,
-    passed_after_fail,
     size_text,
-    text_of,
-    time_text,
-    with_unit,
-    worst_first,
 )
-from hologram_dagster.reports.tables import Cell, Cells, Limits
+from hologram_dagster.reports.tables import Cells, Limits
 from hologram_dagster.reports.timeline import timeline
 from hologram_dagster.reports.trends import HEIGHT, WIDTH, Ratios, charts
 
@@ -50,13 +39,7 @@ _LIMITS = (
     Limits(10, 120),
     Limits(5, 80),
 )
-_MOST_REASONS = 20
 _MOST_GLANCES = 6
-_HEADLINES = {
-    "pass": ("Pass", "passed", "This revision may ship."),
-    "fail": ("Fail", "failed", "This revision must not ship."),
-    "inconclusive": ("Inconclusive", "doubtful", "The run could not tell whether this revision may ship."),
-}
 
 
 def render(
@@ -136,13 +119,15 @@ def _content(sources: _Sources, cells: Cells) -> dict[str, Any]:
         "title": TITLE,
         "script": script,
         "script_digest": script_digest,
-        "head": _head(verdict, cells),
-        "reasons": _reasons(verdict, cells),
+        "head": head.head(verdict, cells),
+        "reasons": head.reasons(verdict, cells),
         "files": [cells.text(name).text for name in files[: cells.limits.rows]],
         "file_count": len(files),
         "event_count": len(sources.events),
         "event_size": size_text(sources.event_bytes),
-        "glance": [_at_a_glance(paired, cells) for paired in worst_of_each(sources.records)][:_MOST_GLANCES],
+        "glance": [head.at_a_glance(paired, cells) for paired in worst_of_each(sources.records)][
+            :_MOST_GLANCES
+        ],
         "checks": sections.checks(verdict, cells),
         "overrides": sections.overrides(verdict, cells),
         "compared": record_tables.compared(sources.records, cells),
@@ -162,89 +147,4 @@ def _content(sources: _Sources, cells: Cells) -> dict[str, Any]:
         "earlier": sections.earlier(verdict, cells),
         "notes": shown_notes,
         "more_notes": more_notes,
-    }
-
-
-def _head(verdict: Mapping[str, Any], cells: Cells) -> dict[str, Any]:
-    word = text_of(verdict.get("verdict"), longest=40)
-    headline, tone, answer = _HEADLINES.get(
-        word, (word or "No verdict", "error", "This verdict is unknown here.")
-    )
-    running = verdict.get("state") != "final"
-    if running:
-        answer = "The run has started and not finished. If nothing is running any more, it was killed."
-    waivers = mappings_of(verdict.get("waivers"))
-    revision = mapping_of(verdict.get("revision"))
-    when = verdict.get("finished_at") or verdict.get("started_at")
-    return {
-        "headline": headline,
-        "tone": tone,
-        "answer": answer,
-        "running": running,
-        "commit": text_of(revision.get("commit"), longest=100)[:12],
-        "ref": text_of(revision.get("ref"), longest=100),
-        "dirty": bool(revision.get("dirty")),
-        "profile": text_of(verdict.get("profile"), longest=60),
-        "environment": text_of(verdict.get("environment"), longest=60),
-        "when": time_text(when),
-        "duration": duration_text(verdict.get("started_at"), verdict.get("finished_at")),
-        "not_compared": [cells.text(told).text for told in not_compared(verdict)][: cells.limits.rows],
-        "after_fail": passed_after_fail(verdict),
-        "looser": [
-            (
-                cells.code(o.get("variable")).text,
-                cells.number(o.get("profile_value")).text,
-                cells.number(o.get("value")).text,
-            )
-            for o in mappings_of(verdict.get("overrides"))
-            if o.get("looser")
-        ][: cells.limits.rows],
-        "waived": is_waived(verdict),
-        "waivers": [
-            (
-                cells.code(w.get("check")).text,
-                cells.text(w.get("who")).text,
-                time_text(w.get("expires_at")),
-                cells.text(w.get("why")).text,
-            )
-            for w in waivers[: cells.limits.rows]
-        ],
-    }
-
-
-def _reasons(verdict: Mapping[str, Any], cells: Cells) -> dict[str, Any]:
-    reasons = mappings_of(verdict.get("reasons"))
-    red = [reason for reason in worst_first(reasons) if is_red(reason)]
-    most, told = min(_MOST_REASONS, cells.limits.rows), causes(red)
-    return {
-        "red": [_cause(cause, cells) for cause in told[:most]],
-        "left_out": max(0, len(told) - most),
-        "green": green_count(reasons),
-        "red_count": len(red),
-        "count": len(reasons),
-        "passed": sum(reason.get("status") == "passed" for reason in reasons),
-    }
-
-
-def _cause(cause: Cause, cells: Cells) -> dict[str, Cell]:
-    reason = cause.reason
-    value, limit, unit = (reason.get(name) for name in ("value", "limit", "unit"))
-    in_ms = unit == "ms"
-    return {
-        "status": cells.status(reason.get("status")),
-        "kind": cells.code(reason.get("kind")),
-        "check": cells.code(", ".join(cause.checks)),
-        "message": cells.text(cause.message),
-        "share": cells.share(value, limit) if in_ms else Cell("", form="share"),
-        "figure": Cell("" if in_ms or limit is None else with_unit(value, unit)),
-        "limit": Cell(with_unit(limit, unit)),
-    }
-
-
-def _at_a_glance(paired: Paired, cells: Cells) -> dict[str, Cell]:
-    return {
-        "verdict": record_tables.verdict_of(paired),
-        "operation": cells.code(paired.operation),
-        "ratio": Cell(paired.ratio_text),
-        "limit": Cell(paired.limit_text),
     }
