@@ -8,6 +8,7 @@ import json
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from hologram_dagster.files import write_whole
 from hologram_dagster.gate.announcing import announce
 from hologram_dagster.gate.conclusion import begin, conclude_run, vouched_verdict
 from hologram_dagster.gate.journals import experiments_of
+from hologram_dagster.gate.past import FOLDER, INDEX, keep_report
 from hologram_dagster.gate.remembering import ratios_of
 from hologram_dagster.gate.run import GateRun
 from hologram_dagster.gate.vouching import attest, withdraw_attestation
@@ -53,7 +55,7 @@ def start_run(run: GateRun) -> None:
 
 
 def publish_report(run: GateRun) -> dict[str, Path]:
-    """Write `index.html`, `junit.xml` and `metrics.prom`."""
+    """Write `index.html`, `junit.xml` and `metrics.prom`; the report of a final verdict is kept, too."""
     verdict = vouched_verdict(run)
     document, (rows, events, notes) = verdict.to_json(), _material(run)
     records = records_of(run, verdict)
@@ -61,8 +63,9 @@ def publish_report(run: GateRun) -> dict[str, Path]:
     # A run that has just started has measured nothing yet.
     trends, trend_notes = ratios_of(run, verdict, margins) if verdict.state is State.FINAL else ([], [])
     experiments, chaos_notes = experiments_of(run, records)
-    log = _event_log(run)
-    page = render(
+    log, reports, final = _event_log(run), run.settings.reports_dir, verdict.state is State.FINAL
+    page_in = partial(
+        render,
         document,
         records=records,
         rows=rows,
@@ -71,10 +74,12 @@ def publish_report(run: GateRun) -> dict[str, Path]:
         trends=trends,
         experiments=experiments,
         notes=[*notes, *trend_notes, *chaos_notes],
-        folder=run.settings.reports_dir,
         dagster_url=run.settings.ui_url,
     )
-    contents = {"index.html": page, "junit.xml": junit_xml(document)}
+    if final:
+        keep_report(run.settings, document, lambda folder: page_in(folder=folder, past=INDEX))
+    past = f"{FOLDER}/{INDEX}" if (reports / FOLDER / INDEX).exists() else ""
+    contents = {"index.html": page_in(folder=reports, past=past), "junit.xml": junit_xml(document)}
     return _write(run, {**contents, "metrics.prom": openmetrics(document, records)})
 
 

@@ -5,26 +5,18 @@ security policy lets a browser load nothing and run nothing else. Every value is
 template engine.
 """
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from hashlib import sha256
-from importlib import resources
 from pathlib import PurePath
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from hologram_dagster.reports import by_profile, file_tables, head, panels, record_tables, sections
 from hologram_dagster.reports.cold_warm import cold_warm
 from hologram_dagster.reports.experiment import Experiment
 from hologram_dagster.reports.paired import worst_of_each
-from hologram_dagster.reports.reading import (
-    size_text,
-)
+from hologram_dagster.reports.reading import size_text
 from hologram_dagster.reports.tables import Cells, Limits
+from hologram_dagster.reports.templating import page_parts, template_of
 from hologram_dagster.reports.timeline import timeline
 from hologram_dagster.reports.trends import HEIGHT, WIDTH, Ratios, charts
 
@@ -54,6 +46,7 @@ def render(
     notes: Sequence[str] = (),
     folder: PurePath | None = None,
     dagster_url: str | None = None,
+    past: str = "",
 ) -> str:
     """The page for a verdict document, under 300 kB.
 
@@ -61,15 +54,15 @@ def render(
     and `_file`), `events` the e2e events, both oldest first; `event_bytes` is the size of
     their file, `trends` the ratios of this and earlier runs, `experiments` the journals of
     chaos; `notes` are sentences on what could not be read. `folder` is where the page will
-    be, for relative links; `dagster_url` is the web server's address. Nothing is read,
-    judged or written.
+    be, for relative links; `dagster_url` is the web server's address, `past` that of the
+    index of past reports. Nothing is read, judged or written.
     """
     sources = _Sources(
         *(verdict, records, rows, events, event_bytes, trends, experiments, notes, folder, dagster_url)
     )
-    template, page = _environment().get_template("report.html.j2"), ""
+    template, page = template_of("report.html.j2"), ""
     for limits in _LIMITS:
-        page = template.render(_content(sources, Cells(limits)))
+        page = template.render(past=past, **page_parts(), **_content(sources, Cells(limits)))
         if len(page.encode()) < MAX_BYTES:
             break
     return page
@@ -89,36 +82,13 @@ class _Sources:
     dagster_url: str | None
 
 
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("hologram_dagster.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-@cache
-def _script() -> tuple[Markup, str]:
-    """The page's own script, and its digest as the content security policy names it."""
-    files = resources.files("hologram_dagster.reports")
-    text = (files / "templates" / "sort.js").read_text(encoding="utf-8")
-    digest = b64encode(sha256(text.encode()).digest()).decode()
-    return Markup(text), f"sha256-{digest}"
-
-
 def _content(sources: _Sources, cells: Cells) -> dict[str, Any]:
     verdict = sources.verdict
     shown_notes, more_notes = sections.notes(sources.notes, cells)
     files = panels.file_names(sources.rows)
     optional = by_profile.sections(verdict, sources.records, sources.experiments, cells)
-    script, script_digest = _script()
     return {
         "title": TITLE,
-        "script": script,
-        "script_digest": script_digest,
         "head": head.head(verdict, cells),
         "reasons": head.reasons(verdict, cells),
         "files": [cells.text(name).text for name in files[: cells.limits.rows]],

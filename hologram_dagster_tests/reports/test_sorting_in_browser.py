@@ -6,6 +6,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from hologram_dagster.reports.past import past_page, summary_of
+from hologram_dagster_tests.reports import samples
 from hologram_dagster_tests.reports.conftest import Site, complaints
 from hologram_dagster_tests.reports.test_html_in_browser import FULL
 from hologram_dagster_tests.reports.test_sections_in_browser import rows_of, show
@@ -97,3 +99,17 @@ def test_axe_finds_what_is_wrong(page: Page) -> None:
     found = {rule["id"]: rule["impact"] for rule in Axe().run(page).response["violations"]}
     assert found["button-name"] == "critical"
     assert found["color-contrast"] == "serious"
+
+
+def test_the_index_of_past_reports_is_no_worse(page: Page, site: Site) -> None:
+    kept = [
+        summary_of(samples.verdict(run_id=f"run-{number}"), f"2026030{number}T020000Z-run-{number}.html")
+        for number in (3, 2, 1)
+    ]
+    show(page, site, past_page([*kept, summary_of(samples.failed(), "x.html")]))
+    assert Axe().run(page).response["violations"] == []
+    assert column(page, "reports", 0) == ["pass", "pass", "pass", "fail"]
+    page.get_by_role("button", name="Report of run").press("Enter")
+    runs = column(page, "reports", 8)
+    assert runs[1:] == ["run-1", "run-2", "run-3"]
+    assert page.get_by_role("link", name="run-1").get_attribute("href") == "20260301T020000Z-run-1.html"
