@@ -6,6 +6,8 @@ import pytest
 
 from hologram_dagster.profiles import EVIDENCE, ProfileName
 from hologram_dagster.reports import flaky, supply
+from hologram_dagster.reports.experiment import experiment_of
+from hologram_dagster.reports.html import MAX_BYTES
 from hologram_dagster_tests.reports import real, samples
 from hologram_dagster_tests.reports.test_html import Page, full
 
@@ -27,7 +29,9 @@ def test_a_kind_that_the_profile_does_not_require_is_named_once() -> None:
 
 
 def test_a_kind_that_is_required_and_missing_is_told() -> None:
-    assert "No evidence of ctp96_replay, secrets_scan." in section("security", [])
+    assert "No evidence of ctp96_replay, proof_chain, access_control, secrets_scan." in section(
+        "security", []
+    )
     assert "Not yet observed: secrets_scan." in section("security", [], profile="pr", state="running")
     assert "ctp96_replay" not in section("security", [], profile="pr")
     assert EVIDENCE["ctp96_replay"] == {ProfileName.MAIN, ProfileName.NIGHTLY}
@@ -37,20 +41,18 @@ def test_each_attack_is_a_row_and_a_wrong_one_is_first() -> None:
     record = real.record("ctp96_replay")
     text = section("security", [record])
     rows = text.partition("Expected Seen")[2]
-    assert rows.startswith(
-        " passed ctp96_replay flood 4096 forged frames 4096 hash_mismatch 4096 hash_mismatch"
-    )
+    assert rows.startswith(" passed flood 4096 forged frames 4096 hash_mismatch 4096 hash_mismatch passed")
     assert "failed" not in text
     record["facts"]["replay: after a restart"] = "expected replay_detected, saw done"
     rows = section("security", [record]).partition("Expected Seen")[2]
-    assert rows.startswith(" failed ctp96_replay replay after a restart replay_detected done passed")
+    assert rows.startswith(" failed replay after a restart replay_detected done passed")
 
 
 def test_a_fact_that_is_no_cell_is_no_attack() -> None:
     record = {"kind": "ctp96_replay", "facts": {"replay: one": "as it was", "note": "expected more"}}
     assert "Attack" not in section("security", [record])
     record = {"kind": "proof_chain", "facts": {"no group": "expected a, saw b, saw c"}}
-    assert "failed proof_chain no group a, saw b c" in section("security", [record])
+    assert "failed no group a, saw b c" in section("security", [record])
 
 
 def test_what_a_scan_looked_at_is_shown() -> None:
@@ -128,3 +130,23 @@ def test_cold_stands_beside_warm() -> None:
     text = section("performance", [record], profile="nightly")
     assert "error verify 0.047 306.6 cold: the worker ended" in text
     assert "Cold against warm" not in section("performance", [])
+
+
+def test_a_whole_night_with_ninety_runs_behind_it_stays_small() -> None:
+    attacked = real.record("access_control")
+    last = list(attacked["facts"])[-1]
+    attacked["facts"][last] = "expected refused, saw done"
+    kinds = (*real.JOURNALS, real.UNDECIDED)
+    others = [each for each in real.records() if each["kind"] != "access_control"]
+    html = full(
+        samples.verdict("fail", profile="nightly"),
+        records=[*samples.RECORDS, *samples.COMPARED, attacked, *others, *map(real.journal_record, kinds)],
+        trends=[samples.ratios(90, kind=f"{of}_{name}") for of in ("drift", "regression") for name in "abc"],
+        experiments=[experiment_of(real.journal(kind), of_run=True) for kind in kinds],
+        events=real.events(),
+    )
+    assert len(html.encode()) < MAX_BYTES
+    # What is left out is never what went wrong.
+    table = html.partition('id="attacks-access_control"')[2].partition("<tbody>")[2]
+    assert Page(table).text.startswith("failed")
+    assert html.count('<path class="dots small"') == len(kinds) - 1
