@@ -5,7 +5,6 @@ import json
 import typer
 
 from hologram_dagster.attack.cases import wrong
-from hologram_dagster.gate.attacking import attack_own, attack_theirs
 from hologram_dagster.settings import load_settings
 
 
@@ -19,6 +18,9 @@ def attack(
 
     Exit codes: 0 all came out as they must, 1 not. Example: hologram attack
     """
+    # Slow to import, and no other verb needs it.
+    from hologram_dagster.gate.attacking import attack_own, attack_theirs
+
     settings = load_settings()
     cases = attack_own(settings) if target is None else attack_theirs(settings, target)
     bad = wrong(cases)

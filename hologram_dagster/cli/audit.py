@@ -11,9 +11,6 @@ from hologram_dagster.errors import HologramError
 from hologram_dagster.evidence.audit import Audit, audit, entries_of
 from hologram_dagster.gate.answering import open_evidence
 from hologram_dagster.gate.origin import commit_of
-from hologram_dagster.registry.journal import Keys
-from hologram_dagster.registry.journal import verify as verify_journal
-from hologram_dagster.registry.tables import open_database
 from hologram_dagster.secrets.redactor import redact
 from hologram_dagster.settings import Settings, load_settings
 
@@ -87,6 +84,11 @@ def registry(
 
     Exit codes: 0 all holds, 1 something does not. Example: hologram audit registry --database sqlite:///r.sqlite
     """
+    # The database's library is slow to import, and no other verb needs it.
+    from hologram_dagster.registry.journal import Keys
+    from hologram_dagster.registry.journal import verify as verify_journal
+    from hologram_dagster.registry.tables import open_database
+
     engine = open_database(database)
     try:
         seen = verify_journal(engine, Keys(trusted, revoked or ()).fault, head=head)

@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.processes import start_child, stop_child
-from hologram_dagster.registry.server import ANNOUNCEMENT
 
+# What the process prints before its URL, once it serves. Here, since the server is slow to import.
+ANNOUNCEMENT = "listening on "
 _START_TIMEOUT_S = 30.0
 # More than the server takes to answer what it has accepted.
 _STOP_TIMEOUT_S = 20.0

@@ -22,9 +22,9 @@ from hologram_dagster.registry.app import create_app
 from hologram_dagster.registry.auth import Access, load_access, open_access
 from hologram_dagster.registry.guard import Mode
 from hologram_dagster.registry.operation_keys import load_operation_keys
+from hologram_dagster.registry.process import ANNOUNCEMENT
 from hologram_dagster.secrets.redactor import RedactingFilter
 
-ANNOUNCEMENT = "listening on "
 _BACKLOG = 512
 # Longer than anything accepted waits (`app.MAX_WAIT_S`) and works (`app.IPFS_TIMEOUT_S`).
 _GRACE_S = 12

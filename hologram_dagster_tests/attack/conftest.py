@@ -20,7 +20,7 @@ from hologram_dagster.protocol.signing import Signer
 from hologram_dagster.registry.auth import Role, write_token_file
 from hologram_dagster.registry.operation_keys import KeyState, OperationKeys, write_operation_keys
 from hologram_dagster.registry.operator import Operator
-from hologram_dagster.registry.server import ANNOUNCEMENT
+from hologram_dagster.registry.process import ANNOUNCEMENT
 
 OWN, RETIRED, REVOKED = (Signer(Ed25519PrivateKey.generate()) for _ in range(3))
 TOKENS = Tokens(*(secrets.token_hex(16) for _ in range(4)))
