@@ -29,7 +29,7 @@ gate: setup ## the dev gate on the embedded stack: a verdict and a report
 	@$(BIN)/hologram gate --profile dev
 
 test: setup ## all tests but the long studies
-	$(BIN)/python -m pytest -m "not study" -n auto --maxprocesses 4 --dist loadfile $(TEST_ARGS)
+	$(BIN)/python -m pytest -m "not study" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 check: $(INSTALLED) ## format, lint, types
 	$(BIN)/ruff format --check .
