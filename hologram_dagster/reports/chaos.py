@@ -38,7 +38,7 @@ def _outcomes(records: Sequence[Mapping[str, Any]], cells: Cells) -> Table:
         worst = next((f for f in mappings_of(record.get("findings")) if f.get("status") != PASSED), {})
         return (
             cells.status(record.get("status")),
-            cells.code(record.get("kind")),
+            cells.kind(record.get("kind")),
             cells.number(values.get("chaos_events")),
             cells.number(values.get("recovery_p50_ms"), decimals=1),
             cells.number(values.get("recovery_time_ms"), decimals=1),

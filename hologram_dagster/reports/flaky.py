@@ -41,7 +41,7 @@ def _named(records: Sequence[Mapping[str, Any]], cells: Cells) -> Iterator[tuple
             count = mapping_of(record.get("values")).get(name)
             if record.get("kind") == kind and count is not None:
                 which = mapping_of(record.get("facts")).get(name)
-                yield cells.code(kind), Cell(what), cells.number(count), cells.text(which)
+                yield cells.kind(kind), Cell(what), cells.number(count), cells.text(which)
 
 
 def _rate(records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Cell, ...]]:
@@ -61,4 +61,4 @@ def _rate(records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Cell, ...]]:
 def _power(records: Sequence[Mapping[str, Any]], cells: Cells) -> Iterator[tuple[Cell, ...]]:
     for record in records:
         if power := mapping_of(record.get("facts")).get("power"):
-            yield cells.code(record.get("kind")), Cell("What could be seen"), Cell(""), cells.text(power)
+            yield cells.kind(record.get("kind")), Cell("What could be seen"), Cell(""), cells.text(power)

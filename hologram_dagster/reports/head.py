@@ -97,7 +97,7 @@ def _cause(cause: Cause, cells: Cells) -> dict[str, Cell]:
     in_ms = unit == "ms"
     return {
         "status": cells.status(reason.get("status")),
-        "kind": cells.code(reason.get("kind")),
+        "kind": cells.kind(reason.get("kind")),
         "check": cells.code(", ".join(cause.checks)),
         "message": cells.text(cause.message),
         "share": cells.share(value, limit) if in_ms else Cell("", form="share"),

@@ -62,7 +62,9 @@ def render(
     )
     template, page = template_of("report.html.j2"), ""
     for limits in _LIMITS:
-        page = template.render(past=past, **page_parts(), **_content(sources, Cells(limits)))
+        page = template.render(
+            past=past, **page_parts(), **_content(sources, Cells(limits, sections.anchors(verdict, limits)))
+        )
         if len(page.encode()) < MAX_BYTES:
             break
     return page

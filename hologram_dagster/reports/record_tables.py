@@ -81,7 +81,7 @@ def compared(records: Documents, cells: Cells) -> Table:
     def row(paired: Paired) -> tuple[Cell, ...]:
         return (
             verdict_of(paired),
-            cells.code(paired.kind),
+            cells.kind(paired.kind),
             Cell(paired.ratio_text, form="number"),
             Cell(paired.bounds_text, form="number"),
             cells.number(paired.launches),
@@ -114,7 +114,7 @@ def performance(records: Documents, cells: Cells) -> Table:
         values = mapping_of(record.get("values"))
         p95, budget = values.get("p95_ms"), values.get("budget_ms")
         return (
-            cells.code(record.get("kind")),
+            cells.kind(record.get("kind")),
             cells.number(p95, decimals=3),
             cells.number(budget),
             cells.share(p95, budget),

@@ -1,6 +1,8 @@
 """The tables of a verdict document: its checks, overrides, evidence, and where it ran."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
@@ -13,7 +15,10 @@ from hologram_dagster.reports.reading import (
     with_unit,
     worst_first,
 )
-from hologram_dagster.reports.tables import Cell, Cells, Table, first, headings
+from hologram_dagster.reports.tables import Cell, Cells, Limits, Table, first, headings
+
+# As a record's (`evidence.record`): others are named, and not linked to.
+_KIND = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 Documents = Sequence[Mapping[str, Any]]
 
@@ -26,7 +31,7 @@ def checks(verdict: Mapping[str, Any], cells: Cells) -> Table:
         share = cells.share(reason.get("value"), reason.get("limit")) if unit == "ms" else Cell("")
         return (
             cells.status(reason.get("status")),
-            cells.code(reason.get("kind")),
+            cells.kind(reason.get("kind")),
             cells.code(reason.get("check")),
             Cell(with_unit(reason.get("value"), unit), form="number"),
             Cell(with_unit(reason.get("limit"), unit), form="number"),
@@ -57,14 +62,23 @@ def earlier(verdict: Mapping[str, Any], cells: Cells) -> Table:
     return Table("earlier", title, columns, rows, left_out=left_out, narrow=True)
 
 
+def anchors(verdict: Mapping[str, Any], limits: Limits) -> dict[str, str]:
+    """Kind -> name of its row in the table of records, of those that the table shows."""
+    kinds = (item.get("kind") for item in mappings_of(verdict.get("evidence"))[: limits.rows])
+    return {kind: f"record-{kind}" for kind in kinds if isinstance(kind, str) and _KIND.fullmatch(kind)}
+
+
 def evidence(verdict: Mapping[str, Any], cells: Cells, folder: PurePath | None) -> Table:
     """The records that the verdict rests on, with digest and link."""
+
+    # Of two records of a kind the first one is linked to.
+    anchors = dict(cells.anchors)
 
     def row(item: Mapping[str, Any]) -> tuple[Cell, ...]:
         uri = cells.code(item.get("uri"))
         href = evidence_link(item.get("uri"), folder)
         return (
-            cells.status(item.get("status")),
+            replace(cells.status(item.get("status")), anchor=anchors.pop(str(item.get("kind")), "")),
             cells.code(item.get("kind")),
             cells.code(item.get("sha256")),
             Cell(uri.text, form="link", href=href) if href else uri,

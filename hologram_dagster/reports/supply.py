@@ -47,7 +47,7 @@ def _bills(record: Mapping[str, Any], cells: Cells) -> Rows:
             yield (
                 # A share is neither passed nor failed here: its check warns.
                 Cell(""),
-                cells.code(record.get("kind")),
+                cells.kind(record.get("kind")),
                 Cell(f"Components of the {side} with their artifact's hash"),
                 Cell(
                     "" if share is None else f"{number_text(share, decimals=1, longest=60)} %", form="number"
@@ -59,7 +59,7 @@ def _bills(record: Mapping[str, Any], cells: Cells) -> Rows:
 def _vulnerabilities(record: Mapping[str, Any], cells: Cells) -> Rows:
     values, source = mapping_of(record.get("values")), mapping_of(record.get("facts")).get("source")
     findings = {finding.get("name"): finding for finding in mappings_of(record.get("findings"))}
-    kind = cells.code(record.get("kind"))
+    kind = cells.kind(record.get("kind"))
     if record.get("status") == PASSED and source == "none":
         # Nothing was asked, so nothing passed.
         state = Cell("not audited", form="status", tone="doubtful")
@@ -85,7 +85,7 @@ def _provenance(record: Mapping[str, Any], cells: Cells) -> Rows:
     ]
     yield (
         cells.status(record.get("status")),
-        cells.code(record.get("kind")),
+        cells.kind(record.get("kind")),
         cells.text(f"{facts.get('level', 'no level')}, signed by {facts.get('signed_by', 'nobody')}"),
         Cell(""),
         cells.text(f"materials: {', '.join(what)}" if what else ""),

@@ -4,8 +4,8 @@ What belongs here: the forms that the template draws, whatever they show. What d
 the choice of what to show (`html`, `sections`).
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from hologram_dagster.reports.reading import number_of, number_text, text_of, time_of, time_text
@@ -24,11 +24,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell. `form`: text, code, number, time, status, share, span or link.
+    """One cell. `form`: text, code, number, time, status, share, span, link or anchor (a link to a row).
 
     `tone` is a status (for its colour and sign), `href` a link's address, `share` a
     figure as a percentage of its limit, `span` begin and width of a bar, as percent of its
-    axis, `machine` the machine-readable form of a time.
+    axis, `machine` the machine-readable form of a time, `anchor` its row's name for links
+    within the page.
     """
 
     text: str
@@ -38,6 +39,7 @@ class Cell:
     share: float | None = None
     span: tuple[float, float] = (0.0, 0.0)
     machine: str = ""
+    anchor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Makes cells whose texts keep to the limits."""
+    """Makes cells whose texts keep to the limits. `anchors` names the row of each kind's record."""
 
     limits: Limits
+    anchors: Mapping[str, str] = field(default_factory=dict)
 
     def text(self, value: object) -> Cell:
         """Any value as text."""
@@ -84,6 +87,12 @@ class Cells:
     def code(self, value: object) -> Cell:
         """An identifier: a digest, a commit, a path."""
         return Cell(text_of(value, longest=self.limits.characters), form="code")
+
+    def kind(self, value: object) -> Cell:
+        """A kind of evidence, linked to its record's row where there is one."""
+        cell = self.code(value)
+        anchor = self.anchors.get(value) if isinstance(value, str) else None
+        return Cell(cell.text, form="anchor", href=f"#{anchor}") if anchor else cell
 
     def number(self, value: object, *, decimals: int | None = None) -> Cell:
         """A figure, aligned with those above and below."""

@@ -48,7 +48,7 @@ def timeline(
         offset_s = (of.begin - begin).total_seconds()
         return (
             of.status,
-            cells.code(of.name),
+            cells.kind(of.name) if of.took_s is not None else cells.code(of.name),
             cells.text(of.suite),
             cells.number(max(offset_s, 0.0), decimals=3 if of.took_s is not None else 0),
             cells.number(of.took_s, decimals=3),

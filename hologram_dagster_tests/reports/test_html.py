@@ -242,6 +242,23 @@ def test_links() -> None:
     assert anchors <= {value for _, name, value in Page(html).attributes if name == "id"}
 
 
+def test_a_figure_leads_to_the_record_that_it_is_of() -> None:
+    html = full(samples.failed())
+    page = Page(html)
+    ids = [value for _, name, value in page.attributes if name == "id"]
+    led = [value for tag, name, value in page.attributes if (tag, name) == ("a", "href")]
+    # From the reason, from the check, from the table of p95.
+    assert led.count("#record-perf_encode") == 3
+    assert ids.count("record-perf_encode") == 1
+    row = html.partition('<tr id="record-perf_encode">')[2].partition("</tr>")[0]
+    assert '<a href="../.hologram/evidence/perf_encode.json"' in row
+    # A kind without a record, and one that is no kind, lead nowhere.
+    assert not [href for href in led if "regression" in href]
+    item = {"kind": '"><b>', "status": "passed", "uri": "x", "sha256": "00"}
+    html = full(samples.verdict(evidence=[item, item], reasons=[samples.reason('"><b>', "c")]))
+    assert "#record" not in html
+
+
 def test_absolute_evidence_is_linked_relative_to_the_report(tmp_path: Path) -> None:
     item = {"kind": "a", "status": "passed", "uri": f"file://{tmp_path}/state/e.json", "sha256": "00"}
     html = full(samples.verdict(evidence=[item]), folder=tmp_path / "reports")
