@@ -1,18 +1,22 @@
 """One attempt of one test, as every reader gives it and the store keeps it.
 
-What belongs here: the attempt, its run, and the fingerprint of a failure. What does not:
+What belongs here: the attempt, its run, the name of its test and the fingerprint of a failure. What does not:
 file formats (`reportlog`, `junit`, `database_file`).
 """
 
+import hashlib
 import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from hologram_dagster.secrets.redactor import redact
 
 # Longer messages are cut: what tells failures apart stands at their beginning.
 FINGERPRINT_CHARS = 200
+# What `known_as` makes of a name with secrets.
+_TOLD = re.compile(r"(.*\[REDACTED].*) #[0-9a-f]{8}", re.DOTALL)
 _VARYING = (
     (re.compile(r"0x[0-9a-fA-F]+"), "<address>"),
     (re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<uuid>"),
@@ -55,9 +59,28 @@ class TestRun:
     started_at: datetime
 
 
+@lru_cache(1 << 16)
+def known_as(name: str) -> str:
+    """The name by which a test is kept and told: without the secrets in its parameters.
+
+    A digest keeps tests apart that differ in them only. Of a name that has none, and of what this
+    returned, it is the same name.
+    """
+    before = _TOLD.fullmatch(name)
+    if before and redact(before[1]) == before[1]:
+        return name
+    told = redact(name)
+    if told == name:
+        return name
+    return f"{told} #{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:8]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt of `test` in a run; `number` counts from 0, `duration_s` is all phases together."""
+    """One attempt of `test` in a run; `number` counts from 0, `duration_s` is all phases together.
+
+    Whatever `test` is made with, it is what `known_as` says.
+    """
 
     test: str
     run: TestRun
@@ -67,6 +90,9 @@ class Attempt:
     duration_s: float = 0.0
     fingerprint: str = ""
     started_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "test", known_as(self.test))
 
     @property
     def at(self) -> datetime:

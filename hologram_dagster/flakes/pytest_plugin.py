@@ -80,7 +80,10 @@ def _changes(config: pytest.Config) -> "Changes":
 
 def _names_of(nodeid: str) -> Iterable[str]:
     """The names by which `nodeid` may stand in the quarantine: with its parameters, or for all of them."""
+    from hologram_dagster.flakes.attempts import known_as
+
     yield nodeid
+    yield known_as(nodeid)
     function, bracket, _ = nodeid.partition("[")
     if bracket:
         yield function
@@ -88,7 +91,9 @@ def _names_of(nodeid: str) -> Iterable[str]:
     path, *inside = function.split("::")
     if inside:
         classname = ".".join([path.removesuffix(".py").replace("/", "."), *inside[:-1]])
-        yield f"{classname}::{inside[-1]}{nodeid[len(function) :]}"
+        whole = f"{classname}::{inside[-1]}{nodeid[len(function) :]}"
+        yield whole
+        yield known_as(whole)
         yield f"{classname}::{inside[-1]}"
 
 

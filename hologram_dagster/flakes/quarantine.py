@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from hologram_dagster.errors import FormatError, HologramError, not_json
 from hologram_dagster.files import write_whole
+from hologram_dagster.flakes.attempts import known_as
 from hologram_dagster.flakes.judgement import GREENS_TO_RELEASE, Judged, State
 from hologram_dagster.profiles import most_quarantined
 
@@ -53,7 +54,7 @@ class _FileModel(_Model):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A test in quarantine, to the end of the day `expires` (UTC)."""
+    """A test in quarantine, by the name that `known_as` gives it, to the end of the day `expires` (UTC)."""
 
     test: str
     owner: str
@@ -61,6 +62,9 @@ class Entry:
     ticket: str
     since: date
     expires: date
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "test", known_as(self.test))
 
     @property
     def assigned(self) -> bool:
@@ -88,7 +92,8 @@ class Quarantine:
 
     def get(self, test: str) -> Entry | None:
         """The entry of `test`."""
-        return next((entry for entry in self.entries if entry.test == test), None)
+        name = known_as(test)
+        return next((entry for entry in self.entries if entry.test == name), None)
 
     def expired(self, today: date) -> list[Entry]:
         """The entries that protect nothing any more."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.files import make_untracked
-from hologram_dagster.flakes.attempts import Attempt, TestRun
+from hologram_dagster.flakes.attempts import Attempt, TestRun, known_as
 from hologram_dagster.flakes.database_file import FILE_NAME as DATABASE_FILE
 from hologram_dagster.flakes.database_file import read_or_set_aside, write_database
 from hologram_dagster.flakes.judgement import (
@@ -164,7 +164,7 @@ def quarantine(
     Raises:
         HologramError: it always fails, there are too many, or the entry is against the rules.
     """
-    found, today = known(settings), datetime.now(UTC).date()
+    found, today, test = known(settings), datetime.now(UTC).date(), known_as(test)
     judged = found.get(test)
     if judged is not None and judged.state is State.BROKEN:
         raise HologramError(
@@ -198,7 +198,7 @@ def unquarantine(settings: Settings, test: str) -> str | None:
     Raises:
         HologramError: it is not in it.
     """
-    found = known(settings)
+    found, test = known(settings), known_as(test)
     entry = found.quarantine.get(test)
     if entry is None:
         raise HologramError(f"{test} is not in quarantine: see `hologram flakes report`.")
