@@ -259,3 +259,32 @@ def test_pages_and_code_location_find_each_other_as_composed(make_bench: MakeBen
     # Renamed, every cursor and run key would be lost.
     assert location["location"]["name"] == own["location_name"]
     assert "nightly" in {job["name"] for job in location["jobs"]}
+
+
+@pytest.mark.study
+@pytest.mark.timeout(1200)
+def test_the_images_steps_of_pip_install_the_gate_and_no_more(tmp_path: Path) -> None:
+    """The Dockerfile's own lines, each stage in an environment of its own; minutes, and the network."""
+    stage = 0
+    for line in DockerfileParser(str(DEPLOY)).structure:
+        if line["instruction"] == "FROM":
+            stage += 1
+            subprocess.run([sys.executable, "-m", "venv", str(tmp_path / str(stage))], check=True)
+            # The base image of this Python has both.
+            with_tools = ["pip", "install", "--quiet", "setuptools<80", "wheel"]
+            subprocess.run([tmp_path / str(stage) / "bin" / with_tools[0], *with_tools[1:]], check=True)
+        steps = re.findall(r"pip (?:install|wheel) .*?(?=&&|$)", line["value"])
+        for step in steps if line["instruction"] == "RUN" else []:
+            here_step = step.replace("/wheels", str(tmp_path / "wheels"))
+            program = tmp_path / str(stage) / "bin" / here_step.split()[0]
+            done = subprocess.run(
+                ["sh", "-ec", f"{program} {here_step.partition(' ')[2]}"], cwd=ROOT, check=False
+            )
+            assert done.returncode == 0, step
+    assert stage == 2
+    installed = tmp_path / "2" / "bin"
+    assert subprocess.run([installed / "hologram", "--help"], check=False).returncode == 0
+    listed = subprocess.run([installed / "pip", "list"], capture_output=True, text=True, check=True).stdout
+    names = {row.split()[0].lower() for row in listed.splitlines()[2:]}
+    assert {"hologram_dagster", "dagster-k8s", "dagster-postgres", "s3fs"} <= names
+    assert not {"moto", "playwright", "hypothesis", "mypy"} & names
