@@ -1,34 +1,22 @@
-"""The container recipes: well-formed, pinned, without root, and made of commands that run and serve."""
+"""The container recipes: well-formed, pinned, without root, and made of commands that there are."""
 
 import re
-import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 import yaml
 from dockerfile_parse import DockerfileParser
 
-from hologram_dagster.processes import LOOPBACK, free_port, start_child, stop_child, wait_until
+from hologram_dagster.processes import LOOPBACK
 from hologram_dagster.settings import Settings
-from hologram_dagster.stack.stack import Stack
-from hologram_dagster_tests.gate.bench import BIN, HANG_S, Bench, MakeBench
-from hologram_dagster_tests.registry.conftest import write_tokens
+from hologram_dagster_tests.deploy.recipes import COMPOSE, DEPLOY, OURS, ROOT, SERVICES, VALUES, commands
 
-ROOT = Path(__file__).resolve().parents[2]
-DEPLOY = ROOT / "deploy"
-COMPOSE = DEPLOY / "compose.yaml"
-VALUES = DEPLOY / "kubernetes" / "values.yaml"
-SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text())["services"]
-OURS = [name for name, service in SERVICES.items() if service["image"].startswith("hologram-gate:")]
 # Of a whole version: `3.11` moves.
 PINNED = re.compile(r"^[a-z/-]+:v?\d+\.\d+(\.\d+)?(-[a-z-]+)?$")
 
@@ -113,22 +101,6 @@ def test_what_the_image_copies_is_there_and_not_ignored() -> None:
     assert all((ROOT / source).exists() for source in copied)
 
 
-def commands() -> dict[str, list[str]]:
-    """Every command that the recipes run in our image."""
-    of_services = {name: SERVICES[name]["command"] for name in OURS}
-    checks = {
-        f"{name} is healthy": SERVICES[name]["healthcheck"]["test"][1:]
-        for name in OURS
-        if "healthcheck" in SERVICES[name]
-    }
-    parsed = DockerfileParser(str(DEPLOY))
-    values = yaml.safe_load(VALUES.read_text())
-    (deployment,) = values["dagster-user-deployments"]["deployments"]
-    # What Dagster's chart makes of them.
-    pod = ["dagster", "api", "grpc", "--port=4266", *deployment["dagsterApiGrpcArgs"]]
-    return {**of_services, **checks, "image": yaml.safe_load(parsed.cmd), "kubernetes": pod}
-
-
 def test_the_values_for_kubernetes_run_the_same_image_one_run_at_a_time() -> None:
     values = yaml.safe_load(VALUES.read_text())
     (deployment,) = values["dagster-user-deployments"]["deployments"]
@@ -144,16 +116,6 @@ def test_the_values_for_kubernetes_run_the_same_image_one_run_at_a_time() -> Non
     version = re.search(r"^dagster==(\S+)", lock(), re.MULTILINE)
     assert version is not None
     assert f"--version {version.group(1)} " in VALUES.read_text()
-
-
-def here(command: list[str], **places: str) -> list[str]:
-    """`command` with this environment's programs; each of `places` stands for what it is composed with."""
-    program, *options = command
-    for old, new in places.items():
-        option = f"--{old.replace('_', '-')}="
-        assert any(each.startswith(option) for each in options), (option, command)
-        options = [option + new if each.startswith(option) else each for each in options]
-    return [str(BIN / program), *options]
 
 
 @pytest.mark.parametrize("name", [name for name, command in commands().items() if "-c" not in command])
@@ -177,88 +139,6 @@ def exit_code_of(command: list[str], monkeypatch: pytest.MonkeyPatch) -> object:
     with pytest.raises(SystemExit) as ended:
         call()
     return ended.value.code
-
-
-def accepts(port: str) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex((LOOPBACK, int(port))) == 0
-
-
-@contextmanager
-def running(bench: Bench, command: list[str], log: Path) -> Iterator[None]:
-    with log.open("wb") as stream:
-        process = start_child(
-            command, cwd=bench.folder, env=bench.environment(), stdout=stream, stderr=stream
-        )
-        try:
-            yield
-        finally:
-            stop_child(process, grace_s=20)
-
-
-def healthy(command: list[str]) -> bool:
-    return subprocess.run(command, capture_output=True, timeout=HANG_S, check=False).returncode == 0
-
-
-def test_the_registry_serves_as_composed_and_is_found_healthy(
-    bench: Bench, stack: Stack, tmp_path: Path
-) -> None:
-    port = str(free_port())
-    command = here(
-        SERVICES["registry"]["command"],
-        port=port,
-        database=f"sqlite:///{tmp_path / 'registry.sqlite'}",
-        ipfs_api=stack.ipfs_api,
-        tokens=str(write_tokens(tmp_path / "tokens.json", mutations_need_token=True)),
-        signing_key=str(tmp_path / "key.pem"),
-    )
-    program, *check = commands()["registry is healthy"]
-    check = [str(BIN / program), *(each.replace(":4000/", f":{port}/") for each in check)]
-    assert not healthy(check)
-    with running(bench, command, tmp_path / "registry.log"):
-        # Before each look at its health: that starts a process.
-        assert wait_until(lambda: accepts(port), timeout_s=HANG_S), (tmp_path / "registry.log").read_text()
-        assert wait_until(lambda: healthy(check), timeout_s=HANG_S, every_s=1)
-
-
-def test_pages_and_code_location_find_each_other_as_composed(make_bench: MakeBench, tmp_path: Path) -> None:
-    bench = make_bench()
-    bench.variables["DAGSTER_HOME"] = str(bench.folder / ".hologram" / "dagster")
-    ports = {"code": str(free_port()), "webserver": str(free_port())}
-    workspace = yaml.safe_load((DEPLOY / "workspace.yaml").read_text())
-    server = workspace["load_from"][0]["grpc_server"]
-    assert (server["host"], f"--port={server['port']}") == ("code", SERVICES["code"]["command"][4])
-    server |= {"host": LOOPBACK, "port": int(ports["code"])}
-    (tmp_path / "workspace.yaml").write_text(yaml.safe_dump(workspace))
-    code = here(SERVICES["code"]["command"], host=LOOPBACK, port=ports["code"])
-    pages = here(
-        SERVICES["webserver"]["command"],
-        workspace=str(tmp_path / "workspace.yaml"),
-        host=LOOPBACK,
-        port=ports["webserver"],
-    )
-    check = here(commands()["code is healthy"], port=ports["code"])
-    fields = "nodes { location { name } jobs { name } }"
-    question = "{ repositoriesOrError { ... on RepositoryConnection { " + fields + " } } }"
-
-    def answer() -> Any:
-        try:
-            address = f"http://{LOOPBACK}:{ports['webserver']}/graphql"
-            return httpx.post(address, json={"query": question}, trust_env=False, timeout=60).json()
-        except httpx.HTTPError:
-            return None
-
-    with running(bench, code, tmp_path / "code.log"):
-        accepted = wait_until(lambda: accepts(ports["code"]), timeout_s=HANG_S)
-        assert accepted, (tmp_path / "code.log").read_text()
-        assert wait_until(lambda: healthy(check), timeout_s=HANG_S, every_s=1)
-        with running(bench, pages, tmp_path / "pages.log"):
-            assert wait_until(lambda: answer() is not None, timeout_s=HANG_S)
-            (location,) = answer()["data"]["repositoriesOrError"]["nodes"]
-    own = yaml.safe_load((ROOT / "workspace.yaml").read_text())["load_from"][0]["python_module"]
-    # Renamed, every cursor and run key would be lost.
-    assert location["location"]["name"] == own["location_name"]
-    assert "nightly" in {job["name"] for job in location["jobs"]}
 
 
 @pytest.mark.study
