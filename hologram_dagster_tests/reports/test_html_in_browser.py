@@ -1,5 +1,7 @@
 """The page in a real browser: nothing is requested, nothing complains, hostile text stays text."""
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import Browser, Page
 
@@ -14,20 +16,22 @@ pytestmark = [pytest.mark.phase7_security, pytest.mark.system("chromium")]
 
 
 RED = samples.verdict("fail", reasons=[samples.REGRESSED, *samples.failed()["reasons"]])
-FULL = render(
-    RED,
-    records=[
-        *samples.RECORDS,
-        *samples.COMPARED,
-        *real.records(),
-        *map(real.journal_record, real.JOURNALS),
-    ],
-    rows=samples.ROWS,
-    events=[*samples.EVENTS, *real.events()],
-    trends=[samples.ratios(), samples.ratios(200, kind="regression_verify", step=1.0)],
-    experiments=[experiment_of(real.journal(kind), of_run=True) for kind in real.JOURNALS],
-    notes=["a note"],
-)
+
+
+def page_of(records: list[dict[str, Any]]) -> str:
+    """A page with everything in it that there can be, and `records` of a real run."""
+    return render(
+        RED,
+        records=[*samples.RECORDS, *samples.COMPARED, *records, *map(real.journal_record, real.JOURNALS)],
+        rows=samples.ROWS,
+        events=[*samples.EVENTS, *real.events()],
+        trends=[samples.ratios(), samples.ratios(200, kind="regression_verify", step=1.0)],
+        experiments=[experiment_of(real.journal(kind), of_run=True) for kind in real.JOURNALS],
+        notes=["a note"],
+    )
+
+
+FULL = page_of(real.records())
 
 
 @pytest.mark.parametrize("html", [FULL, render(samples.running()), *map(everywhere, HOSTILE)])
