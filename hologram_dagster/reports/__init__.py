@@ -1,1 +1,1 @@
-"""The verdict for people and tools: page, badge, job summary, JUnit. Renders, judges nothing."""
+"""The verdict for people and tools: page, past pages, badge, summary, JUnit, OpenMetrics. Judges nothing."""

@@ -45,14 +45,14 @@ def timeline(
     whole_s = (end - begin).total_seconds()
 
     def row(of: _Stretch) -> tuple[Cell, ...]:
-        offset_s = (of.begin - begin).total_seconds()
+        offset_s, end_s = ((at - begin).total_seconds() for at in (of.begin, of.end))
         return (
             of.status,
             cells.kind(of.name) if of.took_s is not None else cells.code(of.name),
             cells.text(of.suite),
             cells.number(max(offset_s, 0.0), decimals=3 if of.took_s is not None else 0),
             cells.number(of.took_s, decimals=3),
-            Cell("", form="span", span=_place(offset_s, (of.end - begin).total_seconds(), whole_s)),
+            Cell("", form="span", tone=of.status.tone, span=_place(offset_s, end_s, whole_s)),
         )
 
     rows, left_out = first(stretches, cells.limits, row)

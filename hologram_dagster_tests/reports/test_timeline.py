@@ -37,6 +37,13 @@ def test_a_real_run_is_told_in_its_order() -> None:
     assert install[5].span == (89.4, 1.0)
 
 
+def test_a_step_that_failed_has_a_bar_of_its_own_colour() -> None:
+    records = [real.record(kind) for kind in KINDS]
+    assert {row[-1].tone for row in of(records, real.events()).rows} == {"passed", ""}
+    records[0]["status"] = "failed"
+    assert of(records, []).rows[0][-1].tone == "failed"
+
+
 def test_events_of_another_time_are_none_of_this_run() -> None:
     earlier = [event | {"ts": event["ts"] - 60} for event in real.events()]
     later = [event | {"ts": event["ts"] + 60} for event in real.events()]

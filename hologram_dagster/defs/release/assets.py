@@ -95,7 +95,8 @@ def _published(
 report = _published(
     "report",
     "html",
-    "`reports/index.html` and `reports/junit.xml`: the verdict, its reasons, and the panels.",
+    "`reports/index.html`: the verdict, its reasons, and the panels; kept in `reports/past`, too. The same "
+    "in `junit.xml`, and as OpenMetrics in `metrics.prom`.",
     publish_report,
 )
 
