@@ -6,6 +6,9 @@ doubt the longer reading is taken: losing some of a log line is cheap, a leaked 
 is not. The rules, by what stands before the value:
 
 - a quote: to its closing quote, over lines, at any depth of escaping;
+- the name is itself a value (`"name": "password", "value": ...`, as in HAR, Kubernetes and XML): what
+  the member or attribute called value holds, a few further on;
+- `<` before the name and `>` after it: to the next `<`;
 - `?` or `&` before the name (a URL's query, a form): to the next `&` or white space
   (`%26`, where the equals sign is encoded itself);
 - a colon, a cookie or authorization, or a name first in its line: to the end of the
@@ -67,6 +70,27 @@ _FIRST_IN_LINE = re.compile(
     r"[ \t]*(?:(?:[-+>*#;]|//|export|set|const|let|var|env|ENV|ARG)[ \t]+)*(?:[-+>#;{][ \t]*)?"
     r"""(?:\\*["'`])?"""
 )
+_GAPS = r"\s{0,200}"
+_QUOTE = r"""\\{0,7}["'`]"""
+# From the end of a name that is a member's value to the value of the member that is called so.
+_TO_VALUE_MEMBER = re.compile(
+    rf"""{_QUOTE}{_GAPS},{_GAPS}(?:{_QUOTE}[\w.$-]{{1,40}}{_QUOTE}{_GAPS}:{_GAPS}(?:{_QUOTE}[^"'`\\\r\n]{{0,200}}{_QUOTE}|"""
+    rf"""[\w.+-]{{1,40}}){_GAPS},{_GAPS}){{0,4}}{_QUOTE}(?:value|val)s?{_QUOTE}{_GAPS}:{_GAPS}""",
+    re.IGNORECASE,
+)
+_TO_VALUE_ATTRIBUTE = re.compile(
+    r"""["']\s{1,200}(?:[\w:.-]{1,40}=(?:"[^"<>]{0,200}"|'[^'<>]{0,200}')\s{1,200}){0,4}(?:value|val)\s{0,200}=\s{0,200}""",
+    re.IGNORECASE,
+)
+_TO_VALUE_LINE = re.compile(r"""["']?[ \t]*\r?\n[ \t]*(?:["']?value["']?)[ \t]*:[ \t]*""")
+_NAME_MEMBER = re.compile(
+    r"""[ \t{,-]*(?:["']?(?:name|key|field|header)["']?)[ \t]*:[ \t]*["']?""", re.IGNORECASE
+)
+_KEY_ENDS = re.compile(r"\s{0,200}:")
+_AFTER_NAME = frozenset(">\"'`\\\r\n \t")
+_ELEMENT = re.compile(r"[^<]*")
+# The longest that one of these reads before it is known whether it fits.
+_LONGEST_TO_VALUE = 2048
 # What may follow a quoted value without being part of it.
 _AFTER_QUOTED = re.compile(r"[ \t]*(?:[,)}\]]|;?[ \t]*(?:#|//|[\r\n]|\Z))")
 _LINE = re.compile(r"[^\r\n]*")
@@ -146,7 +170,8 @@ class Reader:
                 return _bare(Kind.SSH_KEY if ssh else Kind.PRIVATE_KEY, end, self._end_of_block(end)[0])
             found = _USERINFO.match(self._text, start + len("://"))
             return _bare(Kind.URL_PASSWORD, *found.span("value")) if found else None
-        span = self._bearer(start, end) if what is Kind.BEARER else self._named(what, start, end)
+        read = self._bearer if what is Kind.BEARER else self._named
+        span = self._named_by_member(what, start, end) or read(what, start, end)
         if span is None:
             return None
         if not span.quoted and span.end - span.start >= len("-----BEGIN"):
@@ -154,10 +179,10 @@ class Reader:
         self._strings.skip(span.start, span.resume)
         return span
 
-    def _bearer(self, start: int, end: int) -> Span | None:
+    def _bearer(self, kind: Kind, start: int, end: int) -> Span | None:
         named = _SEPARATOR.match(self._text, end)
         if named and (named["sign"] or named["closed"]):
-            return self._named(Kind.BEARER, start, end)
+            return self._named(kind, start, end)
         separator = _BEARER_SEPARATOR.match(self._text, end)
         before = self._text[start - 1 : start]
         if separator is None or before.isalnum() or before == "_":
@@ -166,7 +191,7 @@ class Reader:
         if _BEARER_WORD.match(self._text, value):
             return None
         ends = _END_OF_QUERY if separator["encoded"] else _END_OF_WORD
-        return self._quoted(Kind.BEARER, value) or self._until(Kind.BEARER, value, ends)
+        return self._quoted(kind, value) or self._until(kind, value, ends)
 
     def _named(self, kind: Kind, start: int, end: int) -> Span | None:
         text = self._text
@@ -178,7 +203,10 @@ class Reader:
             # ("authorization", "..."): a pair, which needs both in quotes, the name alone in its.
             alone = text[(begin := _start_of_name(text, start)) - 1 : begin] in tuple("\"'`")
             pair = self._quoted(kind, value) if separator["closed"] and alone else None
-            return pair._replace(pair=True) if pair else None
+            if pair is None or _KEY_ENDS.match(text, pair.resume):
+                # Two members of an object: the second text is a key.
+                return None
+            return pair._replace(pair=True)
         colon = separator["sign"].startswith(":")
         start = _start_of_name(text, start)
         column = _column(text, start)
@@ -208,6 +236,37 @@ class Reader:
                 # A list or object begins here and goes on below.
                 return self._block(kind, value, _indent(text, start))
         return self._until(kind, value, _END_OF_LINE)
+
+    def _named_by_member(self, kind: Kind, start: int, end: int) -> Span | None:
+        """The value of a secret whose name is itself a value (of a member or attribute), or of an element."""
+        text = self._text
+        if text[end : end + 1] not in _AFTER_NAME:
+            # Whatever else follows: looking back for the name's start takes time.
+            return None
+        begin = _start_of_name(text, start)
+        before = text[begin - 1 : begin]
+        if before == "<" and text.startswith(">", end):
+            found = _ELEMENT.match(text, end + 1)
+            return _bare(kind, *found.span()) if found else None
+        quoted = before in ("'", '"', "`") and text[end : end + 8].lstrip("\\")[:1] == before
+        line = text[max(0, begin - _LONGEST_PREFIX) : begin].rpartition("\n")[2]
+        forms = (_TO_VALUE_MEMBER, _TO_VALUE_ATTRIBUTE) if quoted else ()
+        if _NAME_MEMBER.fullmatch(line):
+            forms = (*forms, _TO_VALUE_LINE)
+        for form in forms:
+            if between := form.match(text, end):
+                value = between.end()
+                if value == len(text) and not self._final:
+                    raise UnsettledError
+                if nothing := _NOTHING.match(text, value):
+                    return Span(kind, value, value, nothing.end())
+                if number := _NUMBER.match(text, value):
+                    return Span(kind, value, number.end(), number.end(), number=True)
+                return self._quoted(kind, value) or self._until(kind, value, _END_OF_LINE)
+        if forms and not self._final and len(text) - end < _LONGEST_TO_VALUE:
+            # What decides may be to come.
+            raise UnsettledError
+        return None
 
     def _word_after(self, kind: Kind, start: int, end: int) -> Span | None:
         """A value with nothing but white space before it: a command's option, or netrc's password."""

@@ -89,6 +89,37 @@ FORMS: dict[str, tuple[st.SearchStrategy[str], Callable[[str, str], str], tuple[
         ('"body"', '"c": 3'),
     ),
     "json list": (ANY, lambda n, v: json.dumps({"a": 1, n: [v, v], "b": 2}, indent=1), ('"a": 1', '"b": 2')),
+    "json name and value": (
+        ANY,
+        lambda n, v: json.dumps([{"name": n, "value": v}, {"n": 1}]),
+        ('"name"', '"value"', '{"n": 1}'),
+    ),
+    "json name and value, indented": (
+        ANY,
+        lambda n, v: json.dumps({"key": n, "enabled": True, "type": "text", "value": v, "b": [2]}, indent=2),
+        ('"key"', '"enabled": true', '"value"', '"b": ['),
+    ),
+    "json name and value in json": (
+        ANY,
+        lambda n, v: json.dumps({"body": json.dumps({"name": n, "value": v, "b": 2}), "c": 3}),
+        ('"body"', "value", '"c": 3'),
+    ),
+    "python name and value": (ANY, lambda n, v: repr({"name": n, "value": v, "b": 2}), ("'value'", "'b': 2")),
+    "yaml name and value": (
+        LINE,
+        lambda n, v: f"env:\n  - name: {n}\n    value: {json.dumps(v)}\n  - name: last\n    value: 2",
+        ("env:", "value: ", "- name: last\n    value: 2"),
+    ),
+    "xml element": (
+        st.text(PRINTABLE.filter(lambda c: c not in "<"), min_size=4),
+        lambda n, v: f"<a><{n}>{v}</{n}><b>2</b></a>",
+        ("<a><", "<b>2</b></a>"),
+    ),
+    "xml attribute": (
+        st.text(PRINTABLE.filter(lambda c: c not in '<"\\'), min_size=4),
+        lambda n, v: f'<property type="x" name="{n}" class="c" value="{v}"/><b/>',
+        ("<property", 'class="c" value="', "<b/>"),
+    ),
     "python dict": (ANY, lambda n, v: repr({"a": 1, n: v, "b": 2}), ("'a': 1", "'b': 2")),
     "python pairs": (ANY, lambda n, v: repr([("host", "x"), (n, v), ("b", "2")]), ("'host'", "('b', '2')")),
     "python bytes": (
@@ -207,6 +238,10 @@ def test_every_kind_in_its_own_form(kind: Kind) -> None:
         ('Cookie: "a"; b="c"', "Cookie: [REDACTED]"),
         ('password="it is secret"', 'password="[REDACTED]"'),
         ('{"token": 12345, "n": 1}', '{"token": "[REDACTED]", "n": 1}'),
+        ('{"name": "token", "value": null, "n": 1}', '{"name": "token", "value": null, "n": 1}'),
+        ('{"name": "token", "value": 123, "n": 1}', '{"name": "token", "value": "[REDACTED]", "n": 1}'),
+        ('{"name": "token", "label": "T", "n": 1}', '{"name": "token", "label": "T", "n": 1}'),
+        ("<Token>abc</Token><n>1</n>", "<Token>[REDACTED]</Token><n>1</n>"),
         ('{"token": null, "secret": "", "n": 1}', '{"token": null, "secret": "", "n": 1}'),
         ("?token=abc&x=1", "?token=[REDACTED]&x=1"),
         ("run(token='a', n=1)", "run(token='[REDACTED]', n=1)"),
@@ -307,6 +342,11 @@ def test_redacting_twice_changes_nothing_more(parts: list[str]) -> None:
         "-----BEGIN PRIVATE KEY-----" * 30_000,
         "".join("token=" + "\\" * n + '"' for n in range(1000)),
         "://" + "a:" * 500_000,
+        '"token"' + " " * 1_000_000,
+        '"token","a":"b",' * 50_000,
+        "<token>" * 100_000,
+        "name: token\n" * 50_000,
+        '"token" a="b" ' * 50_000,
     ],
 )
 def test_hostile_text_cannot_stall_it(text: str) -> None:
