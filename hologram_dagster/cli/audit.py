@@ -44,11 +44,17 @@ def _tell(seen: Audit) -> None:
         typer.echo(redact(f"BROKEN {broken.where}: {broken.code}: {broken.message}"))
     for path, pruned in seen.pruned:
         typer.echo(f"pruned {path}: {pruned}")
+    for path in seen.unlisted:
+        typer.echo(
+            f"unlisted {path}: no entry names it: a crash amid recording, or the ledger's end was cut off "
+            "(--head with a head kept elsewhere tells)"
+        )
     for name in seen.torn:
         typer.echo(f"torn {name}: an append that a crash cut short, kept aside")
     typer.echo(
         f"{'ok' if seen.holds else 'FAIL'}: {seen.entries} entries, {seen.checkpoints} checkpoints, "
-        f"{seen.records} records verified, {len(seen.pruned)} pruned; head {seen.head[:16] or 'none'}"
+        f"{seen.records} records and {seen.artifacts} files of theirs verified, "
+        f"{len(seen.pruned)} pruned; head {seen.head[:16] or 'none'}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Everything that was written, verified: ledger, checkpoints, records, and what verdicts rest on.
+"""Everything that was written, verified: ledger, checkpoints, records, their files, what verdicts rest on.
 
 What belongs here: one pass over all of it, and the list of what does not hold. What does
 not: what evidence means (`judge`). Nothing is written.
@@ -8,7 +8,7 @@ elsewhere (`pins`); so does all of it written anew by who has the key.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -25,6 +25,8 @@ from hologram_dagster.protocol.ledger_entry import LedgerError
 from hologram_dagster.target.revision import Revision
 
 _ANY_PROFILE: Final = ""
+# How the artifacts of a record begin where it has some; to parse every record takes time.
+_SOME_ARTIFACT: Final = b'"artifacts": [\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +40,21 @@ class Broken:
 
 @dataclass(slots=True)
 class Audit:
-    """What was verified, and what does not hold; the first broken link of the ledger comes first."""
+    """What was verified, and what does not hold; the first broken link of the ledger comes first.
+
+    `unlisted`: records in the folder that no entry names, as a crash amid recording leaves them, or a ledger
+    whose end was cut off; they count for nothing.
+    """
 
     entries: int = 0
     checkpoints: int = 0
     records: int = 0
+    artifacts: int = 0
     head: str = ""
     broken: list[Broken] = field(default_factory=list)
     pruned: list[tuple[str, Pruned]] = field(default_factory=list)
     torn: list[str] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
@@ -60,6 +68,7 @@ class Audit:
             "entries": self.entries,
             "checkpoints": self.checkpoints,
             "records": self.records,
+            "artifacts": self.artifacts,
             "head": self.head,
             "broken": [
                 {"where": each.where, "code": each.code, "message": each.message} for each in self.broken
@@ -69,6 +78,7 @@ class Audit:
                 for path, said in self.pruned
             ],
             "torn": self.torn,
+            "unlisted": self.unlisted,
         }
 
 
@@ -105,6 +115,8 @@ def audit(evidence: Evidence, *, since: datetime | None = None, pins: Collection
     for listing in found:
         if since is None or listing.finished_at >= since:
             _record(evidence, replace(listing, pruned=pruned.get(listing.sha256)), listed, seen)
+    paths = {listing.path for listing in found}
+    seen.unlisted = [path for path in evidence.store.records() if path not in paths]
     return seen
 
 
@@ -122,8 +134,10 @@ def _record(evidence: Evidence, listing: Listing, listed: Collection[str], seen:
     data = _read_whole(evidence, listing)
     if data is not None:
         seen.records += 1
-        if listing.kind == KIND:
-            seen.broken.extend(_artifact_faults(listing, json.loads(data), listed))
+        if _SOME_ARTIFACT in data:
+            named = json.loads(data)["artifacts"]
+            faults = _unlisted(listing, named, listed) if listing.kind == KIND else ()
+            seen.broken.extend(faults or _changed(evidence, listing, named, seen))
         return
     profile = listing.same["profile"]
     revision = Revision(listing.same["commit"], listing.same["tree"], dirty=False, ref=None)
@@ -147,12 +161,33 @@ def _read_whole(evidence: Evidence, listing: Listing) -> bytes | None:
     return data if sha256_hex(data) == listing.sha256 else None
 
 
-def _artifact_faults(
-    listing: Listing, record: Mapping[str, Any], listed: Collection[str]
-) -> Iterator[Broken]:
+def _unlisted(
+    listing: Listing, artifacts: Sequence[Mapping[str, Any]], listed: Collection[str]
+) -> list[Broken]:
     """What a verdict rests on that the ledger does not list."""
-    for artifact in record["artifacts"]:
-        if artifact["sha256"] not in listed:
-            yield Broken(
-                listing.path, "artifact", f"it rests on {artifact['uri']}, which the ledger does not list"
-            )
+    return [
+        Broken(listing.path, "artifact", f"it rests on {artifact['uri']}, which the ledger does not list")
+        for artifact in artifacts
+        if artifact["sha256"] not in listed
+    ]
+
+
+def _changed(
+    evidence: Evidence, listing: Listing, artifacts: Sequence[Mapping[str, Any]], seen: Audit
+) -> Iterator[Broken]:
+    """The files of a record that are not in the store as they were; what lies elsewhere is not looked at."""
+    for artifact in artifacts:
+        sha256, uri = artifact["sha256"], artifact["uri"]
+        path = evidence.store.artifact_path(sha256, uri.rpartition("/")[2])
+        if not uri.endswith(f"/{path}"):
+            continue
+        seen.artifacts += 1
+        try:
+            found = evidence.store.sha256(path)
+        except FileNotFoundError:
+            yield Broken(path, "artifact_missing", f"{listing.path} names it, and it is not there")
+        except ServiceError as error:
+            yield Broken(path, "artifact_missing", str(error))
+        else:
+            if found != sha256:
+                yield Broken(path, "artifact", f"it is not the file that {listing.path} names")

@@ -5,9 +5,10 @@ the objects count; only the ledger says that (`gathering`).
 
 Layout: `artifacts/<sha256>/<name>` for files that belong to records, which are
 `<yyyy>/<mm>/<dd>/<run_id>/<kind>-<n>.json` by the day the observation ended. The
-ledger is the index: it names each record's path, so nothing here is ever listed.
+ledger is the index: it names each record's path, so nothing here is listed but by an audit of a folder.
 """
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -20,6 +21,7 @@ from hologram_dagster.evidence.record import MAX_BYTES, Record
 from hologram_dagster.files import create_whole
 from hologram_dagster.protocol.canonical import sha256_hex
 
+_PIECE_BYTES = 1 << 20
 _LOCAL = frozenset({"", "file", "local"})
 
 
@@ -79,6 +81,26 @@ class EvidenceStore:
                     return stream.read(MAX_BYTES + 1)
             where = self._root / path
             return bytes(where.fs.cat_file(where.path, start=0, end=MAX_BYTES + 1))
+
+    def records(self) -> Iterator[str]:
+        """The paths of all records in a folder, whether the ledger lists them or not; of S3 none."""
+        if self._local:
+            for path in sorted(self._local.glob("[0-9]*/*/*/*/*.json")):
+                yield path.relative_to(self._local).as_posix()
+
+    def sha256(self, path: str) -> str:
+        """The sha256 (hex) of the bytes at `path`, however many.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+            ServiceError: the store cannot be read now.
+        """
+        with self._explained(path):
+            digest = hashlib.sha256()
+            with (self._local or self._root).joinpath(path).open("rb") as stream:
+                while piece := stream.read(_PIECE_BYTES):
+                    digest.update(piece)
+            return digest.hexdigest()
 
     def remove(self, path: str) -> None:
         """Remove the object at `path`, and local folders that are empty then; none is fine.

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,8 +12,18 @@ from hologram_dagster.evidence import checkpoints
 from hologram_dagster.evidence.archive import Evidence
 from hologram_dagster.evidence.audit import Audit, audit
 from hologram_dagster.evidence.pruned import entries_of
+from hologram_dagster.observation import Artifact
+from hologram_dagster.protocol.canonical import sha256_hex
 from hologram_dagster.protocol.signing import Signer
-from hologram_dagster_tests.evidence.helpers import NOW, archive, green_run, path_of, run_of, signer
+from hologram_dagster_tests.evidence.helpers import (
+    NOW,
+    archive,
+    green_run,
+    observation,
+    path_of,
+    run_of,
+    signer,
+)
 
 pytestmark = [pytest.mark.phase0_ready, pytest.mark.proof_chain_mandatory]
 
@@ -191,3 +202,35 @@ def test_a_changed_entry_before_a_torn_tail_is_named_first(tmp_path: Path) -> No
     content = evidence.ledger.path.read_bytes().replace(b'"number":2', b'"number":3')
     evidence.ledger.path.write_bytes(content + b"{")
     assert [broken.where for broken in audit(evidence).broken] == ["ledger entry 2"]
+
+
+def with_file(evidence: Evidence, data: bytes = b"latencies") -> Path:
+    """A run with one record that names a file of the store; the file."""
+    path = evidence.store.put_artifact(data, "journal.json")
+    artifact = Artifact(evidence.store.uri(path), sha256_hex(data))
+    evidence.add(replace(observation("perf_gql"), artifacts=(artifact,)), run_of().identity)
+    return evidence.ledger.path.parent / "records" / path
+
+
+def test_the_file_of_a_record_is_verified(tmp_path: Path) -> None:
+    evidence = archive(tmp_path)
+    file = with_file(evidence)
+    whole = audit(evidence)
+    assert (whole.holds, whole.artifacts) == (True, 1)
+    file.write_bytes(b"latencieS")
+    changed = audit(evidence)
+    assert [(each.code, each.where) for each in changed.broken] == [
+        ("artifact", file.relative_to(tmp_path / "records").as_posix())
+    ]
+    file.unlink()
+    assert [each.code for each in audit(evidence).broken] == ["artifact_missing"]
+
+
+def test_a_record_that_no_entry_names_is_told(tmp_path: Path) -> None:
+    evidence = archive(tmp_path)
+    green_run(evidence)
+    assert audit(evidence).unlisted == []
+    lines = evidence.ledger.path.read_bytes().splitlines(keepends=True)
+    evidence.ledger.path.write_bytes(b"".join(lines[:-1]))
+    (unlisted,) = audit(evidence).unlisted
+    assert "/verdict-0.json" in unlisted
