@@ -10,7 +10,7 @@ from hologram_dagster.settings import load_settings
 
 def attack(
     target: str | None = typer.Option(
-        None, help="A registry of yours, whose host HOLOGRAM_ALLOW_DISRUPTION names; else one is started."
+        None, help="A registry of yours, over the node IPFS_API; HOLOGRAM_ALLOW_DISRUPTION names both hosts."
     ),
     as_json: bool = typer.Option(False, "--json", help="One JSON object instead of lines."),
 ) -> None:
@@ -22,18 +22,20 @@ def attack(
     from hologram_dagster.gate.attacking import attack_own, attack_theirs
 
     settings = load_settings()
-    cases = attack_own(settings) if target is None else attack_theirs(settings, target)
+    cases, left = (attack_own(settings), {}) if target is None else attack_theirs(settings, target)
     bad = wrong(cases)
     if as_json:
         rows = [
             {"name": f"{case.group}: {case.name}", "expected": case.expected, "seen": case.seen}
             for case in cases
         ]
-        typer.echo(json.dumps({"cases": rows, "wrong": len(bad)}, indent=2))
+        typer.echo(json.dumps({"cases": rows, "wrong": len(bad), "not_tried": left}, indent=2))
     else:
         for case in cases:
             mark = "ok " if case.right else "BAD"
             typer.echo(f"{mark} {case.group}: {case.name}: expected {case.expected}, saw {case.seen}")
+        for group, why in left.items():
+            typer.echo(f"not tried: {group}: {why}")
         typer.echo(f"{len(cases)} attacks, {len(bad)} came out otherwise than they must")
     raise typer.Exit(1 if bad else 0)
 

@@ -78,6 +78,13 @@ def verify(
     raise typer.Exit(0 if seen.holds else 1)
 
 
+def _refuse_absent(database: str) -> None:
+    """An audit makes no database where there is none: SQLite would."""
+    prefix, _, path = database.partition(":///")
+    if prefix.startswith("sqlite") and not Path(path.partition("?")[0]).is_file():
+        raise HologramError(f"--database {database}: there is no such file.")
+
+
 @app.command()
 def registry(
     database: str = typer.Option(..., help="SQLAlchemy URL of the registry's database."),
@@ -95,6 +102,7 @@ def registry(
     from hologram_dagster.registry.journal import verify as verify_journal
     from hologram_dagster.registry.tables import open_database
 
+    _refuse_absent(database)
     engine = open_database(database)
     try:
         seen = verify_journal(engine, Keys(trusted, revoked or ()).fault, head=head)

@@ -6,6 +6,7 @@ import typer
 
 from hologram_dagster.errors import HologramError
 from hologram_dagster.gate import waiving
+from hologram_dagster.secrets.redactor import redact
 from hologram_dagster.settings import load_settings
 
 _CHECK = "The red check as the verdict names it, e.g. perf_gql.p95_within_budget."
@@ -28,8 +29,10 @@ def waive(
         load_settings(), revision, check=check, who=by or getpass.getuser(), why=reason, until=until
     )
     typer.echo(
-        f"waived: {granted.check} at {commit[:12]} by {granted.who} until "
-        f"{granted.expires_at:%Y-%m-%d %H:%M} UTC: {granted.why}"
+        redact(
+            f"waived: {granted.check} at {commit[:12]} by {granted.who} until "
+            f"{granted.expires_at:%Y-%m-%d %H:%M} UTC: {granted.why}"
+        )
     )
 
 

@@ -105,14 +105,21 @@ def attack_own(settings: Settings) -> list[Case]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def attack_theirs(settings: Settings, url: str) -> list[Case]:
-    """All tables, of the registry at `url` over the node at IPFS_API; HOLOGRAM_ALLOW_DISRUPTION must name it.
+def attack_theirs(settings: Settings, url: str) -> tuple[list[Case], Left]:
+    """All tables, of the registry at `url` over the node at IPFS_API, and which groups were not tried, why.
+
+    HOLOGRAM_ALLOW_DISRUPTION must name both.
 
     Raises:
         HologramError: it may not be disturbed, does not check what operations carry, or gives no answer.
     """
-    target = Service("registry", url, started_by_us=False)
-    if why := not_to_be_disturbed([target], settings.allow_disruption):
+    if settings.ipfs_api is None:
+        raise HologramError("hostile manifests are put into the registry's IPFS node: set IPFS_API to it.")
+    targets = [
+        Service("registry", url, started_by_us=False),
+        Service("ipfs", settings.ipfs_api, started_by_us=False),
+    ]
+    if why := not_to_be_disturbed(targets, settings.allow_disruption):
         raise HologramError(f"{why}.")
     token = settings.graphql_token.get_secret_value() if settings.graphql_token else None
     with RegistryClient(url, token=token) as registry:
@@ -125,13 +132,16 @@ def attack_theirs(settings: Settings, url: str) -> list[Case]:
     operator = operator_of(settings, signer_of(settings))
     if operator.nonce_key is None:
         raise HologramError("nothing genuine can be sent: set HOLOGRAM_OPERATION_KEYS to its file of keys.")
-    if settings.ipfs_api is None:
-        raise HologramError("hostile manifests are put into the registry's IPFS node: set IPFS_API to it.")
     endpoints = Endpoints(settings.ipfs_api, url, token, embedded=False)
     strict = security.mode == "required"
+    cases: list[Case] = []
+    left: dict[str, str] = {}
     with Sender(operator, token) as sender:
-        tables = (_on_theirs(kind, endpoints, sender, strict=strict, disturb=True)[0] for kind in GROUPS)
-        return [case for table in tables for case in table]
+        for kind in GROUPS:
+            table, of_kind = _on_theirs(kind, endpoints, sender, strict=strict, disturb=True)
+            cases += table
+            left |= of_kind
+    return cases, left
 
 
 def _ctp96_on_own(folder: Path, ipfs_api: str, signer: Signer) -> list[Case]:

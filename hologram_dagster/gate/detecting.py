@@ -42,6 +42,7 @@ from hologram_dagster.flakes.store import Store
 from hologram_dagster.gate.flakes import environment_name, kept_since, revision_of
 from hologram_dagster.machine import this_machine
 from hologram_dagster.profiles import most_quarantined
+from hologram_dagster.secrets.redactor import redact
 from hologram_dagster.settings import Settings
 from hologram_dagster.target.revision import read_revision, resolve_ref, top_of
 
@@ -164,6 +165,8 @@ def quarantine(
     Raises:
         HologramError: it always fails, there are too many, or the entry is against the rules.
     """
+    if not test.strip():
+        raise HologramError("a test has a name: give it as `hologram flakes report` shows it.")
     found, today, test = known(settings), datetime.now(UTC).date(), known_as(test)
     judged = found.get(test)
     if judged is not None and judged.state is State.BROKEN:
@@ -173,9 +176,9 @@ def quarantine(
     before = found.quarantine.get(test)
     entry = Entry(
         test=test,
-        owner=owner or (before.owner if before else UNASSIGNED),
-        reason=reason or (before.reason if before else "quarantined by hand"),
-        ticket=ticket or (before.ticket if before else UNASSIGNED),
+        owner=redact(owner or "") or (before.owner if before else UNASSIGNED),
+        reason=redact(reason or "") or (before.reason if before else "quarantined by hand"),
+        ticket=redact(ticket or "") or (before.ticket if before else UNASSIGNED),
         since=today,
         expires=today,
     )

@@ -158,7 +158,7 @@ class RegistryClient:
 
     def _send(self, request: GraphQLRequest) -> dict[str, Any]:
         try:
-            return self._session.execute(request)
+            data = self._session.execute(request)
         except TransportQueryError as error:
             raise _of_errors(error.errors or []) from error
         except TransportServerError as error:
@@ -167,6 +167,15 @@ class RegistryClient:
             raise self._of_connection(error) from error
         except TransportError as error:
             raise RegistryError(f"the registry at {self.url} answered wrongly: {_cut(str(error))}") from error
+        except (TypeError, AttributeError, KeyError, RecursionError) as error:
+            # The transport takes any JSON for an object with data or errors.
+            raise self._of_no_answer() from error
+        if not isinstance(data, dict):
+            raise self._of_no_answer()
+        return data
+
+    def _of_no_answer(self) -> RegistryError:
+        return RegistryError(f"the registry at {self.url} answered wrongly: it is no GraphQL answer")
 
     def _of_connection(self, error: TransportConnectionFailed) -> RegistryError:
         cause = error.__cause__

@@ -130,7 +130,10 @@ def test_a_corrupt_database_is_kept_aside_and_told(place: Bench, call: Call) -> 
 
 def test_the_quarantine_is_refused_what_is_against_its_rules(place: Bench, call: Call) -> None:
     assert "at most 7" in str(call("quarantine", "a", "--days", "8").exception)
-    assert call("quarantine", "a").exit_code == 0
+    assert "has a name" in str(call("quarantine", " ").exception)
+    quarantined = call("quarantine", "a", "--reason", "see token=Xu4-Qwerty-0-sesame")
+    assert (quarantined.exit_code, "sesame" in quarantined.stdout) == (0, False)
+    assert "sesame" not in (place.folder / "quarantine.json").read_text()
     full = call("quarantine", "b", "--owner", "ann", "--ticket", "SHOP-7")
     assert "at most 1 may be" in str(full.exception)
     assert "not in quarantine" in str(call("unquarantine", "b").exception)

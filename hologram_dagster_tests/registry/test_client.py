@@ -65,7 +65,15 @@ def test_no_answer_in_time() -> None:
 
 
 @pytest.fixture(
-    params=[(503, b'{"errors":[{"message":"busy"}]}'), (500, b"oops"), (404, b"<html>"), (200, b"<html>")]
+    params=[
+        (503, b'{"errors":[{"message":"busy"}]}'),
+        (500, b"oops"),
+        (404, b"<html>"),
+        *(
+            (200, body)
+            for body in (b"<html>", b"null", b"[]", b'"x"', b"1", b'{"data":"x"}', b'{"data":[1]}')
+        ),
+    ]
 )
 def strange(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
     """A server that is no registry: its URL and the status it gives."""

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
 from hologram_dagster.cli.app import app
+from hologram_dagster.errors import HologramError
 from hologram_dagster.ipfs.node import IpfsNode
 from hologram_dagster.protocol import proof_chain
 from hologram_dagster.protocol.ledger_proofs import delta_fault, prove_delta
@@ -177,3 +178,11 @@ def test_every_operation_is_proven_over_http_and_audited(node: IpfsNode, tmp_pat
     run = CliRunner().invoke(app, ["audit", "registry", "--database", registry.database])
     assert run.exit_code == 1
     assert "BROKEN ledger entry 4: bad_seq" in run.stdout
+
+
+def test_an_audit_makes_no_database(tmp_path: Path) -> None:
+    typo = tmp_path / "typo.sqlite"
+    run = CliRunner().invoke(app, ["audit", "registry", "--database", f"sqlite:///{typo}"])
+    assert isinstance(run.exception, HologramError)
+    assert "no such file" in str(run.exception)
+    assert not typo.exists()
