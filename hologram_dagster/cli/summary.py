@@ -45,7 +45,7 @@ def summarize(settings: Settings) -> EventSummary:
 
 def lines_of(summary: EventSummary) -> list[str]:
     """The summary as lines: how often each event came, then the newest of each type."""
-    told = [f"{suite:<12} {event:<28} {count:6}" for suite, event, count in summary.counts]
+    told = [f"{text_of(suite):<12} {text_of(event):<28} {count:6}" for suite, event, count in summary.counts]
     for event in summary.last:
         facts = ", ".join(f"{name} {text_of(event[name], longest=80)}" for name in _SHOWN if event.get(name))
         told.append(f"last {text_of(event.get('event'))}: {time_text(event.get('ts'))} {facts}".rstrip())

@@ -1,7 +1,9 @@
 """`hologram triage`: what broke, and what to do first."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -11,7 +13,7 @@ from hologram_dagster.cli.reading import last_verdict
 from hologram_dagster.evidence.document import ExitCode, Verdict
 from hologram_dagster.gate.answering import answer_for_run
 from hologram_dagster.observation import Status
-from hologram_dagster.profiles import ProfileName, required_kinds
+from hologram_dagster.profiles import OPERATIONS, REGRESSIONS, ProfileName, required_kinds
 from hologram_dagster.reports.causes import causes
 from hologram_dagster.reports.reading import with_unit
 from hologram_dagster.reports.runbook import family_of
@@ -48,6 +50,27 @@ class Triage:
     troubles: tuple[Trouble, ...]
 
 
+def _likely(reason: Mapping[str, Any], verdict: Verdict) -> str:
+    """The first cause of the runbook that fits what the verdict says."""
+    kind = str(reason["kind"])
+    causes_of = family_of(kind).causes
+    operation = kind.removeprefix("perf_")
+    if operation == kind or operation not in OPERATIONS or reason["check"] != "p95_within_budget":
+        return causes_of[0]
+    for override in verdict.overrides:
+        if override.variable == OPERATIONS[operation].budget_variable:
+            own = f"the profile's own budget is {override.profile_value:g} ms"
+            return f"the budget of this run: {override.variable}={override.value:g}; {own}"
+    slower = any(each.red and each.kind == REGRESSIONS[operation] for each in verdict.reasons)
+    return causes_of[0] if slower else causes_of[1]
+
+
+def _reproduce(verdict: Verdict) -> str:
+    """The command that does it again, with what the environment had overridden."""
+    given = (f"{override.variable}={override.value:g}" for override in verdict.overrides)
+    return " ".join([*given, f"hologram gate --profile {verdict.profile}"])
+
+
 def triage_of(verdict: Verdict) -> Triage:
     """The causes of `verdict`, worst first, each with what to do. Pure."""
     troubles = []
@@ -66,9 +89,9 @@ def triage_of(verdict: Verdict) -> Triage:
                 message=redact(cause.message),
                 figure=figure,
                 limit=limit,
-                likely_cause="the machine, the network or a service" if unsure else family.causes[0],
+                likely_cause="the machine, the network or a service" if unsure else _likely(reason, verdict),
                 runbook=family.anchor,
-                reproduce=f"hologram gate --profile {verdict.profile}",
+                reproduce=_reproduce(verdict),
             )
         )
     return Triage(

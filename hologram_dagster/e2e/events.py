@@ -4,6 +4,7 @@ What belongs here: writing, rotating and reading it. What does not: what the eve
 """
 
 import json
+import math
 import re
 import time
 from collections.abc import Iterator
@@ -122,9 +123,17 @@ def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
         yield number, line
 
 
+def _finite(digits: str) -> float:
+    """A JSON number; what is none, or none that JSON can write again, is a ValueError."""
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits} is no JSON number")
+    return number
+
+
 def _event(line: bytes) -> dict[str, Any] | None:
     try:
-        event = json.loads(line.decode())
+        event = json.loads(line.decode(), parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
         return None
     known = isinstance(event, dict) and isinstance(event.get("event"), str)

@@ -66,12 +66,15 @@ def number_of(value: object) -> float | None:
 
 
 def number_text(value: object, *, decimals: int | None = None, longest: int = 1000) -> str:
-    """A number with `decimals` digits, else with up to three; anything else as `text_of`."""
+    """A number with `decimals` digits, else with up to three (more where that is 0); others as `text_of`."""
     number = number_of(value)
     if number is None:
         return text_of(value, longest=longest)
     if abs(number) >= 1e15:
         return f"{number:.3e}"
+    if decimals is None and 0 < abs(number) < 0.0005:
+        # A limit of so little is not one of nothing.
+        return f"{number:.3g}"
     text = f"{number:,.{3 if decimals is None else decimals}f}"
     return text.rstrip("0").rstrip(".") if decimals is None and "." in text else text
 

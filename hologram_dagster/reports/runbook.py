@@ -59,9 +59,9 @@ FAMILIES = (
         "wrong, or figures are missing.",
         ("hologram triage", "hologram toggles", "hologram gate --profile dev"),
         (
-            "the revision is slower: `no_regression` of the same operation is red, too",
+            "the revision is slower: then its `no_regression` is red, too (dev compares nothing)",
             "the machine is slower than the one the budget was made for, or busy: see its load in the report",
-            "the budget of the wrong profile is in force: overrides stand in the first lines of the verdict",
+            "another budget is in force than you think: `hologram triage` names what was overridden",
             "the service answers with errors: see the finding of the launch",
         ),
     ),

@@ -9,7 +9,9 @@ import pytest
 from hologram_dagster.evidence.archive import Evidence
 from hologram_dagster.files import write_whole
 from hologram_dagster.observation import Status
+from hologram_dagster.profiles import PROFILES, ProfileName, apply_overrides
 from hologram_dagster.protocol.signing import load_or_create_signer
+from hologram_dagster.settings import load_settings
 from hologram_dagster.target.revision import read_revision
 from hologram_dagster_tests.evidence.helpers import conclude_run, observation, run_of, with_finding
 from hologram_dagster_tests.gate.bench import Bench
@@ -78,3 +80,22 @@ def test_the_badge_has_five_forms_of_one_word(bench: Bench) -> None:
     write_whole(bench.reports / "verdict.json", "{")
     broken = bench.hologram("badge", "json")
     assert (broken.returncode, "verdict.json" in broken.stderr) == (2, True)
+
+
+def test_a_budget_that_was_overridden_is_the_cause_and_part_of_the_command(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = load_or_create_signer(bench.folder / ".hologram" / "keys" / "ed25519.pem", None)
+    evidence = Evidence(bench.evidence, signer=key)
+    now = datetime.now(UTC)
+    monkeypatch.setenv("SLO_ENCODE_P95_MS", "0.0001")
+    plan = apply_overrides(PROFILES[ProfileName.DEV], load_settings())
+    run = run_of(revision=read_revision(bench.folder), started_at=now, plan=plan)
+    evidence.start_run(run)
+    for kind in run.required:
+        evidence.add(observation(kind, at=now), run.identity)
+    write_whole(bench.reports / "verdict.json", json.dumps(conclude_run(evidence, run).to_json()))
+    (trouble,) = json.loads(bench.hologram("triage", "--json").stdout)["troubles"]
+    assert trouble["likely_cause"].startswith("the budget of this run: SLO_ENCODE_P95_MS=0.0001")
+    assert trouble["reproduce"] == "SLO_ENCODE_P95_MS=0.0001 hologram gate --profile dev"
+    assert trouble["limit"] == "0.0001 ms"

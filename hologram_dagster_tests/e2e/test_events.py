@@ -81,6 +81,8 @@ def test_a_large_event_is_written_whole(tmp_path: Path, monkeypatch: pytest.Monk
         b'{"event":"torn',
         b"[" * 100_000,
         b"\x00",
+        b'{"ts":1e400,"event":"e"}',
+        b'{"ts":NaN,"event":"e"}',
     ],
 )
 def test_a_malformed_line_is_a_note_and_its_neighbours_are_read(tmp_path: Path, line: bytes) -> None:
