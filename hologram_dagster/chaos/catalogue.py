@@ -277,7 +277,7 @@ def _gql_backpressure(site: Site) -> Result:
             finally:
                 on.take_back([(name, do.cid)], site.folder)
     with Stack.start(site.folder) as stack, _kept(stack) as (_, services):
-        pressure = GqlBackpressure(stack.graphql_url, None, _NAME, site.budget_ms)
+        pressure = GqlBackpressure(stack.graphql_url, None, _NAME, site.budget_ms, below=True)
         return site.carry_out(pressure.trial(_resolving(stack.graphql_url, None, _NAME)), services)
 
 

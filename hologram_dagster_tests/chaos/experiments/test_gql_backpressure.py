@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hologram_dagster.chaos.experiments.gql_backpressure import GqlBackpressure
+from hologram_dagster.chaos.experiments.gql_backpressure import GqlBackpressure, Step
 from hologram_dagster.chaos.experiments.trial import carry_out
 from hologram_dagster.observation import Finding, Status
 from hologram_dagster.processes import LOOPBACK, free_port, start_child, stop_child
@@ -148,3 +148,24 @@ def test_another_answer_to_the_same_request_is_a_failure() -> None:
             return await asyncio.to_thread(experiment.steady)
 
     assert "otherwise than before" in asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("late_ms", "below", "others", "status"),
+    [
+        (90.0, True, 1.5, Status.PASSED),
+        (120.0, True, 0.1, Status.FAILED),
+        (120.0, True, 1.5, Status.INCONCLUSIVE),
+        # Of a registry elsewhere nobody knows whose the host's work is.
+        (120.0, False, 1.5, Status.FAILED),
+    ],
+)
+def test_what_is_late_on_a_host_that_others_keep_busy_is_undecided(
+    late_ms: float, below: bool, others: float, status: Status
+) -> None:
+    experiment = experiment_on("http://nobody", budget_ms=100)
+    experiment.below = below
+    experiment.steps.append(Step(100, 200, [late_ms] * 100, 100, 0, 0, "", 1, 2, 0.1, others))
+    finding = experiment._accepted()
+    assert finding.status is status
+    assert ("1.50 cores" in finding.message) == (status is Status.INCONCLUSIVE)
