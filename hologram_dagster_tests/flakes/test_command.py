@@ -172,3 +172,21 @@ def test_a_mistake_is_one_line_and_exit_2(place: Bench) -> None:
 def test_a_file_that_is_no_result_is_named(call: Call, name: str, why: str) -> None:
     assert why in str(call("detect", name).exception)
     assert name in str(call("detect", name).exception)
+
+
+def test_a_test_is_judged_over_a_change_of_the_quarantine(place: Bench, call: Call, tmp_path: Path) -> None:
+    results = []
+    for number, inside in enumerate(('<failure message="the race"/>', "")):
+        path = tmp_path / f"r{number}.xml"
+        path.write_text(
+            f'<testsuite name="k"><testcase classname="k" name="t1">{inside}</testcase></testsuite>'
+        )
+        results.append(str(path))
+    assert call("detect", results[0]).exit_code == 0
+    assert call("quarantine", "another::test").exit_code == 0
+    # The same file again is nothing new, and a pass of the same revision makes a flake.
+    assert call("detect", results[0]).exit_code == 0
+    assert call("detect", results[1]).exit_code == 0
+    told = json.loads(call("report", "--json").stdout)
+    (flaky,) = told["flaky_tests"]
+    assert (flaky["test_name"], flaky["total_runs"], flaky["flake_count"]) == ("k::t1", 2, 1)
