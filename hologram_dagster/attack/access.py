@@ -16,7 +16,9 @@ from hologram_dagster.attack.mutations import MUTATIONS
 from hologram_dagster.attack.sender import DONE, NOTHING, READ, REMOVE, STORE, Sender
 from hologram_dagster.errors import ServiceError
 
-GROUPS: Final = ("tokens", "protected", "graphql", "manifests", "names")
+# The first two need a token of every role, which only a registry's owner has.
+OWNERS: Final = ("tokens", "protected")
+GROUPS: Final = (*OWNERS, "graphql", "manifests", "names")
 _ANONYMOUS, _FORBIDDEN = "UNAUTHENTICATED", "FORBIDDEN"
 _BAD, _BAD_MANIFEST = "BAD_REQUEST", "BAD_MANIFEST"
 _TOLD: Final = "told"

@@ -38,7 +38,7 @@ class Target:
 
 
 def attack(target: Target, sender: Sender) -> list[Case]:
-    """The whole table, by group; what it published it removes. Nothing is missing of an optional registry.
+    """The whole table, by group; what it published it removes. An optional registry takes what has no proof.
 
     Raises:
         ServiceError: the registry gives no answer.
@@ -58,8 +58,7 @@ class _Battery:
     def cases(self) -> Iterator[Case]:
         yield Case("content", "a genuine publication", DONE, self._send(self._store(self._other)))
         self._given |= self._stored(self._other)
-        if self._target.strict:
-            yield from self._missing()
+        yield from self._missing() if self._target.strict else self._optional()
         yield from self._strangers()
         yield from self._others()
         yield Case("content", "nothing was done of all this", NOTHING, self._send(self._read()))
@@ -87,6 +86,12 @@ class _Battery:
                 if proof is not ...:
                     body["extensions"][PROOF] = proof
                 yield Case("missing", f"{mutation}, {name}", expected, self._send(body))
+
+    def _optional(self) -> Iterator[Case]:
+        """What an optional registry promises to clients that know nothing of proofs."""
+        body = self._store(self._other)
+        del body["extensions"]
+        yield Case("missing", "upsertObject, nothing sent, as optional", DONE, self._send(body))
 
     def _strangers(self) -> Iterator[Case]:
         stranger = Signer(Ed25519PrivateKey.generate())

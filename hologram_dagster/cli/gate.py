@@ -42,6 +42,8 @@ from hologram_dagster.profiles import Profile, choose_profile
 from hologram_dagster.settings import Settings, load_settings
 
 _GRACE_S = 20.0
+# After which a run that still tells of steps is interrupted once more.
+_AGAIN_S = 2.0
 _LAST_LINES = 5
 
 
@@ -52,6 +54,7 @@ class _Launched:
     process: subprocess.Popen[bytes]
     log: Path
     interrupted: str | None = None
+    _signalled_at: float = 0.0
     _over: threading.Event = field(default_factory=threading.Event)
 
     def interrupt(self, reason: str) -> None:
@@ -59,11 +62,15 @@ class _Launched:
         if self._over.is_set() or self.interrupted:
             return
         self.interrupted = reason
-        with suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGINT)
+        self._signal()
         patience = threading.Timer(_GRACE_S, self._kill)
         patience.daemon = True
         patience.start()
+
+    def _signal(self) -> None:
+        self._signalled_at = time.monotonic()
+        with suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGINT)
 
     def _kill(self) -> None:
         if not self._over.is_set():
@@ -73,6 +80,9 @@ class _Launched:
         """The progress lines, until the run has ended."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
+            if self.interrupted and time.monotonic() - self._signalled_at > _AGAIN_S:
+                # It goes on: what it was importing has swallowed the first one.
+                self._signal()
             with suppress(json.JSONDecodeError):
                 yield json.loads(line)
         self.process.wait()

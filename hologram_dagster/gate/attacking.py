@@ -188,10 +188,8 @@ def _on_theirs(
         return cases, {} if disturb else {"flood": "the registry may not be disturbed"}
     if kind == PROOFS:
         left = {ledgers.GROUP: f"{_NOT_OURS} database: `hologram audit registry` verifies it"}
-        if not strict:
-            left["missing"] = "the registry is optional: operations without a proof are done"
         return proofs.attack(proofs.Target(url, strict=strict), sender), left
-    left = dict.fromkeys(("tokens", "protected"), f"{_NOT_OURS} tokens")
+    left = dict.fromkeys(access.OWNERS, f"{_NOT_OURS} tokens")
     if not disturb:
         return [], dict.fromkeys(access.GROUPS, "the registry may not be disturbed")
     with IpfsClient(endpoints.ipfs_api) as ipfs:

@@ -11,10 +11,21 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from hologram_dagster.attack import access, ledgers
 from hologram_dagster.errors import HologramError
 from hologram_dagster.ipfs.transport import Address
 from hologram_dagster.observation import Finding, Observation, Status
-from hologram_dagster.profiles import CHAOS, CTP96, DISRUPTIVE, FLOOD, OWN_STACK_ONLY, Profile, required_kinds
+from hologram_dagster.profiles import (
+    ACCESS,
+    CHAOS,
+    CTP96,
+    DISRUPTIVE,
+    FLOOD,
+    OWN_STACK_ONLY,
+    PROOFS,
+    Profile,
+    required_kinds,
+)
 from hologram_dagster.settings import Settings
 
 VARIABLE = "HOLOGRAM_ALLOW_DISRUPTION"
@@ -52,10 +63,20 @@ def with_rule(profile: Profile, settings: Settings) -> Profile:
     required = set(required_kinds(profile.name))
     excused = DISRUPTIVE if refusal(settings) else frozenset(CHAOS)
     kinds = excused & required
-    attacks = {CTP96} & required if not settings.require_strict else set()
-    flood = {FLOOD} if refusal(settings) and CTP96 in required else set()
     own = OWN_STACK_ONLY if kinds else set()
-    return replace(profile, best_effort=profile.best_effort | kinds | own | attacks | flood)
+    return replace(profile, best_effort=profile.best_effort | kinds | own | _attacks(required, settings))
+
+
+def _attacks(required: set[str], settings: Settings) -> set[str]:
+    """Of attacks on the user's services, the kinds and groups that may be left untried."""
+    kinds = {CTP96, PROOFS, ACCESS} & required
+    if not kinds:
+        return set()
+    # What only who started a registry has: tokens of every role, its database.
+    untried = {ledgers.GROUP, *access.OWNERS}
+    if not settings.require_strict:
+        untried |= kinds
+    return untried | {FLOOD, ACCESS, *access.GROUPS} if refusal(settings) else untried
 
 
 def unless_refused(

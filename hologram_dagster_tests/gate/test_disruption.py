@@ -5,17 +5,20 @@ from datetime import UTC, datetime
 
 import pytest
 
+from hologram_dagster.attack import access
 from hologram_dagster.evidence.judge import judge
 from hologram_dagster.evidence.record import Record
 from hologram_dagster.gate.disruption import refusal, unless_refused, with_rule
 from hologram_dagster.observation import Observation, Status
 from hologram_dagster.profiles import (
+    ACCESS,
     CHAOS,
     CTP96,
     DISRUPTIVE,
     FLOOD,
     OWN_STACK_ONLY,
     PROFILES,
+    PROOFS,
     ProfileName,
     apply_overrides,
 )
@@ -123,7 +126,7 @@ def test_what_is_refused_is_shown_where_services_are_not_ours_and_red_where_they
 
 
 def test_the_rule_excuses_only_the_disruptive_kinds_that_the_profile_requires() -> None:
-    attacks = {CTP96, FLOOD}
+    attacks = {FLOOD, "ledger", *access.GROUPS, CTP96, PROOFS, ACCESS}
     expected = NIGHTLY.best_effort | DISRUPTIVE | OWN_STACK_ONLY | attacks
     assert with_rule(NIGHTLY, settings_of()).best_effort == expected
     assert with_rule(NIGHTLY, load_settings()) is NIGHTLY
@@ -131,6 +134,12 @@ def test_the_rule_excuses_only_the_disruptive_kinds_that_the_profile_requires() 
     excused = with_rule(main, settings_of()).best_effort - main.best_effort - OWN_STACK_ONLY
     assert excused == {"chaos_ipfs_restart", "chaos_heuristics", *attacks}
     strict = load_settings(ipfs_api="http://a.test", graphql_url="http://a.test", require_strict=True)
-    assert CTP96 not in with_rule(main, strict).best_effort
+    assert not {CTP96, PROOFS} & with_rule(main, strict).best_effort
+    # Where it may be disturbed, what only its owner has is left, and all else is tried.
+    mine = load_settings(
+        ipfs_api="http://a.test", graphql_url="http://a.test", require_strict=True, allow_disruption="a.test"
+    )
+    excused = with_rule(main, mine).best_effort - main.best_effort - OWN_STACK_ONLY - set(CHAOS)
+    assert excused == {"ledger", "tokens", "protected"}
     dev = PROFILES[ProfileName.DEV]
     assert with_rule(dev, settings_of()).best_effort == dev.best_effort
