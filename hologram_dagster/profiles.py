@@ -216,6 +216,7 @@ PROFILES: Mapping[ProfileName, Profile] = {
 # The attacks on what operations carry and on who may do what, and the part that loads the registry.
 CTP96, FLOOD = "ctp96_replay", "flood"
 PROOFS, ACCESS = "proof_chain", "access_control"
+ATTACKS = (CTP96, PROOFS, ACCESS)
 _ALL = frozenset(ProfileName)
 STRICT = frozenset({ProfileName.MAIN, ProfileName.NIGHTLY})
 _NIGHTLY = frozenset({ProfileName.NIGHTLY})
@@ -236,7 +237,7 @@ EVIDENCE: Mapping[str, frozenset[ProfileName]] = {
     **dict.fromkeys(TRAFFIC, _NIGHTLY),
     **dict.fromkeys(CHAOS, _NIGHTLY),
     **dict.fromkeys(_SHORT_CHAOS, STRICT),
-    **dict.fromkeys((CTP96, PROOFS, ACCESS), STRICT),
+    **dict.fromkeys(ATTACKS, STRICT),
     "secrets_scan": _ALL - {ProfileName.DEV},
     **dict.fromkeys(TESTED, _NIGHTLY),
     "quarantine": _ALL - {ProfileName.DEV},

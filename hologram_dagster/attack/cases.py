@@ -18,6 +18,11 @@ class Case:
         """Whether what came is what was to come."""
         return self.seen == self.expected
 
+    @property
+    def told(self) -> str:
+        """What was to come and what came, in words."""
+        return f"expected {self.expected}, saw {self.seen}"
+
 
 def wrong(cases: Iterable[Case]) -> list[Case]:
     """The cells that are not as they must be."""

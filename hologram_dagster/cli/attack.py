@@ -33,7 +33,7 @@ def attack(
     else:
         for case in cases:
             mark = "ok " if case.right else "BAD"
-            typer.echo(f"{mark} {case.group}: {case.name}: expected {case.expected}, saw {case.seen}")
+            typer.echo(f"{mark} {case.group}: {case.name}: {case.told}")
         for group, why in left.items():
             typer.echo(f"not tried: {group}: {why}")
         typer.echo(f"{len(cases)} attacks, {len(bad)} came out otherwise than they must")

@@ -28,7 +28,7 @@ from hologram_dagster.ipfs.providers import start_node
 from hologram_dagster.observation import Finding, Observation, Status
 from hologram_dagster.profiles import ACCESS, CTP96, PROOFS, STRICT
 from hologram_dagster.protocol.signing import Signer
-from hologram_dagster.registry.client import RegistryClient
+from hologram_dagster.registry.client import OperationSecurity, RegistryClient
 from hologram_dagster.registry.operator import current_operator
 from hologram_dagster.settings import Settings
 
@@ -43,6 +43,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     PROOFS: (*proofs.GROUPS, ledgers.GROUP),
     ACCESS: access.GROUPS,
 }
+_UNCHECKED = "does not say that it checks what operations carry (operationSecurity of its schema)"
 _NOT_OURS = "the gate did not start the registry, and does not know its"
 
 
@@ -67,12 +68,10 @@ def observe(kind: str, run: GateRun, endpoints: Endpoints) -> Observation:
                     for case in _few(kind, endpoints, sender)
                 ]
         return observation_of(kind, started_at, cases)
-    with RegistryClient(endpoints.graphql_url, token=endpoints.graphql_token) as registry:
-        security = registry.security()
-    if security is None or "authenticated" not in security.nonces:
-        why = "the registry does not say that it checks what operations carry"
+    security = _checking(endpoints.graphql_url, endpoints.graphql_token)
+    if security is None:
         status = Status.FAILED if run.settings.require_strict else Status.NOT_APPLICABLE
-        return _undone(kind, started_at, status, f"{why} (operationSecurity of its schema)")
+        return _undone(kind, started_at, status, f"the registry {_UNCHECKED}")
     operator = current_operator()
     if operator is None or operator.nonce_key is None:
         why = "nothing genuine can be sent: set HOLOGRAM_OPERATION_KEYS to the registry's file of keys"
@@ -122,13 +121,9 @@ def attack_theirs(settings: Settings, url: str) -> tuple[list[Case], Left]:
     if why := not_to_be_disturbed(targets, settings.allow_disruption):
         raise HologramError(f"{why}.")
     token = settings.graphql_token.get_secret_value() if settings.graphql_token else None
-    with RegistryClient(url, token=token) as registry:
-        security = registry.security()
-    if security is None or "authenticated" not in security.nonces:
-        raise HologramError(
-            f"the registry at {url} does not say that it checks what operations carry (operationSecurity "
-            "of its schema): start it with operation keys."
-        )
+    security = _checking(url, token)
+    if security is None:
+        raise HologramError(f"the registry at {url} {_UNCHECKED}: start it with operation keys.")
     operator = operator_of(settings, signer_of(settings))
     if operator.nonce_key is None:
         raise HologramError("nothing genuine can be sent: set HOLOGRAM_OPERATION_KEYS to its file of keys.")
@@ -142,6 +137,13 @@ def attack_theirs(settings: Settings, url: str) -> tuple[list[Case], Left]:
             cases += table
             left |= of_kind
     return cases, left
+
+
+def _checking(url: str, token: str | None) -> OperationSecurity | None:
+    """What a registry asks of operations; None where it does not say that it checks them by a key."""
+    with RegistryClient(url, token=token) as registry:
+        security = registry.security()
+    return security if security is not None and "authenticated" in security.nonces else None
 
 
 def _ctp96_on_own(folder: Path, ipfs_api: str, signer: Signer) -> list[Case]:
@@ -210,7 +212,7 @@ def observation_of(
         started_at=started_at,
         finished_at=datetime.now(UTC),
         values={"cases": len(cases), "wrong": len(wrong(cases))},
-        facts={f"{case.group}: {case.name}": f"expected {case.expected}, saw {case.seen}" for case in cases},
+        facts={f"{case.group}: {case.name}": case.told for case in cases},
         findings=findings,
     )
 
@@ -219,7 +221,7 @@ def _finding(group: str, cases: Sequence[Case], left: Left) -> Finding:
     own = [case for case in cases if case.group == group]
     if not own and group in left:
         return Finding(group, Status.NOT_APPLICABLE, left[group])
-    told = "; ".join(f"{case.name}: expected {case.expected}, saw {case.seen}" for case in wrong(own))
+    told = "; ".join(f"{case.name}: {case.told}" for case in wrong(own))
     if told or not own:
         return Finding(group, Status.FAILED, told or "nothing of it was tried")
     return Finding(group, Status.PASSED, f"{len(own)} of {len(own)} as expected")

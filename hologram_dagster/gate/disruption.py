@@ -17,12 +17,11 @@ from hologram_dagster.ipfs.transport import Address
 from hologram_dagster.observation import Finding, Observation, Status
 from hologram_dagster.profiles import (
     ACCESS,
+    ATTACKS,
     CHAOS,
-    CTP96,
     DISRUPTIVE,
     FLOOD,
     OWN_STACK_ONLY,
-    PROOFS,
     Profile,
     required_kinds,
 )
@@ -69,7 +68,7 @@ def with_rule(profile: Profile, settings: Settings) -> Profile:
 
 def _attacks(required: set[str], settings: Settings) -> set[str]:
     """Of attacks on the user's services, the kinds and groups that may be left untried."""
-    kinds = {CTP96, PROOFS, ACCESS} & required
+    kinds = required.intersection(ATTACKS)
     if not kinds:
         return set()
     # What only who started a registry has: tokens of every role, its database.

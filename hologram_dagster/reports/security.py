@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hologram_dagster.profiles import ACCESS, CTP96, PROOFS
+from hologram_dagster.profiles import ATTACKS
 from hologram_dagster.reports.reading import FAILED, PASSED, mapping_of
 from hologram_dagster.reports.record_tables import figures_table, findings_table
 from hologram_dagster.reports.tables import Cell, Cells, Table, first, headings
 
-KINDS = (CTP96, PROOFS, ACCESS, "secrets_scan")
-# `gate.attacking` writes the cells so.
+KINDS = (*ATTACKS, "secrets_scan")
+# `attack.cases.Case.told` writes the cells so.
 _CELL = re.compile(r"expected (?P<expected>.*), saw (?P<seen>.*)", re.DOTALL)
 
 
